@@ -1,0 +1,77 @@
+/** Reads a process's environment once against a schema and reports everything wrong with it at once. Pure. */
+import { z } from 'zod'
+import { ProjectorError } from './errors.ts'
+
+const PREFIX = 'TOKEN_PROJECTOR_'
+
+/** `host:port`; an empty host means every address. */
+export interface Listen {
+  host: string
+  port: number
+}
+
+export const listen = z
+  .string()
+  .regex(/^(?:[^\s:]*|\[[0-9a-fA-F:]+\]):\d{1,5}$/, 'must be HOST:PORT, such as 0.0.0.0:8443')
+  .transform((text): Listen => {
+    const at = text.lastIndexOf(':')
+    const host = text.slice(0, at).replace(/^\[|\]$/g, '')
+    return { host: host === '' ? '::' : host, port: Number(text.slice(at + 1)) }
+  })
+  .refine(({ port }) => port <= 65_535, 'must have a port up to 65535')
+
+export const httpsUrl = z.string().refine((text) => {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  return url?.protocol === 'https:' && url.username === '' && url.search === '' && url.hash === ''
+}, 'must be an https:// URL without user, query and fragment')
+
+export const path = z.string().min(1, 'must be a path')
+
+export const seconds = (fallback: number) =>
+  z
+    .string()
+    .regex(/^\d{1,6}$/, 'must be a whole number of seconds')
+    .transform(Number)
+    .default(fallback)
+
+/** What every service reads. */
+export const common = {
+  LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error'], 'must be trace, debug, info, warn or error')
+    .default('info'),
+  OPS_LISTEN: listen.prefault('0.0.0.0:9090'),
+  TLS_DIRECTORY: path,
+  DRAIN_SECONDS: seconds(10),
+}
+
+/**
+ * The variables of `schema`, named there without their common prefix, from `env`.
+ * An empty variable counts as absent.
+ * @throws ProjectorError `configuration-invalid`, whose message names every wrong variable and what would be right
+ */
+export function parseEnvironment<Shape extends z.ZodObject>(
+  schema: Shape,
+  env: Record<string, string | undefined>,
+): z.output<Shape> {
+  const present: Record<string, string> = {}
+  for (const key of Object.keys(schema.shape)) {
+    const value = env[PREFIX + key]
+    if (value !== undefined && value !== '') present[key] = value
+  }
+  const result = schema.safeParse(present)
+  if (result.success) return result.data
+  throw new ProjectorError(
+    'configuration-invalid',
+    result.error.issues.map((issue) => describe(issue, present)).join('; '),
+  )
+}
+
+function describe(issue: z.core.$ZodIssue, present: Record<string, string>): string {
+  const key = String(issue.path[0] ?? '')
+  if (issue.path.length === 0) return issue.message
+  return key in present ? `${PREFIX}${key} ${issue.message}` : `${PREFIX}${key} is required: ${hint(issue)}`
+}
+
+function hint(issue: z.core.$ZodIssue): string {
+  return issue.message.startsWith('Invalid input') ? 'it is not set' : issue.message
+}
