@@ -1,4 +1,6 @@
 /** Makes a certificate authority and its leaves: the one door to X.509. */
+// @peculiar/x509 registers its parsers through it and says so only when it is missing.
+import 'reflect-metadata'
 import { randomBytes, webcrypto } from 'node:crypto'
 import * as x509 from '@peculiar/x509'
 

@@ -1,0 +1,79 @@
+/** Runs every level of test in turn and closes with one line that counts them all. */
+import { spawn } from 'node:child_process'
+import { mkdir, readFile, rm } from 'node:fs/promises'
+
+interface Count {
+  passed: number
+  failed: number
+  skipped: number
+}
+
+interface Level {
+  name: string
+  command: string[]
+  /** Counts a finished level; without it the level counts as one. */
+  count?: () => Promise<Count>
+}
+
+const REPORT = '.cache/unit.json'
+
+const levels: Level[] = [
+  { name: 'types', command: ['tsc', '--noEmit'] },
+  { name: 'style', command: ['biome', 'check', '--error-on-warnings'] },
+  {
+    name: 'unit and flow',
+    command: ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${REPORT}`],
+    count: () => vitestCount(REPORT),
+  },
+]
+
+async function vitestCount(path: string): Promise<Count> {
+  const report = JSON.parse(await readFile(path, 'utf8'))
+  // A file that cannot be imported holds no test that could fail, so it counts as one itself.
+  const brokenFiles = report.testResults.filter(
+    (file: { status: string; assertionResults: unknown[] }) =>
+      file.status === 'failed' && file.assertionResults.length === 0,
+  )
+  return {
+    passed: report.numPassedTests,
+    failed: report.numFailedTests + brokenFiles.length,
+    skipped: report.numPendingTests + report.numTodoTests,
+  }
+}
+
+function run(command: string[]): Promise<boolean> {
+  const [program = '', ...args] = command
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'] })
+    child.on('error', reject)
+    child.on('close', (code) => resolve(code === 0))
+  })
+}
+
+async function runLevel(level: Level): Promise<Count> {
+  console.log(`\n── ${level.name}`)
+  const startedAt = performance.now()
+  const ok = await run(level.command)
+  const count =
+    level.count === undefined ? { passed: 0, failed: 0, skipped: 0 } : await level.count().catch(() => NOTHING)
+  if (level.count === undefined) count[ok ? 'passed' : 'failed'] = 1
+  // A level that failed without a failing test (a crash, no test at all) is a failure of its own.
+  if (!ok && count.failed === 0) count.failed = 1
+  console.log(`── ${level.name}: ${ok ? 'ok' : 'FAILED'} in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`)
+  return count
+}
+
+const NOTHING: Count = { passed: 0, failed: 0, skipped: 0 }
+
+await mkdir('.cache', { recursive: true })
+await rm(REPORT, { force: true })
+const total = { ...NOTHING }
+for (const level of levels) {
+  const count = await runLevel(level)
+  total.passed += count.passed
+  total.failed += count.failed
+  total.skipped += count.skipped
+}
+const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : ''
+console.log(`\n${total.passed} passed, ${total.failed} failed${skipped}`)
+process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0
