@@ -1,6 +1,6 @@
 /** The shell that both services share: health, metrics, limits, and an end that nobody notices. */
-
-import { Agent, request as httpsRequest, type IncomingMessage } from 'node:https'
+import type { IncomingMessage } from 'node:http'
+import { Agent, request as httpsRequest } from 'node:https'
 import { createServer } from 'node:net'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import type { TlsPair, TlsSource } from '../src/certificate/directory.ts'
