@@ -51,7 +51,7 @@ const DOORS: Record<string, readonly string[]> = {
   'prom-client': ['src/webhook/metrics.ts', 'src/signer/metrics.ts'],
 }
 /** Vocabulary rather than effect: these may be loaded wherever values are judged. */
-const EVERYWHERE = ['zod']
+const EVERYWHERE = PURE_PACKAGES
 const MOST_DOORS = 2
 
 type Rule = (source: Source, tree: Tree) => string[]
@@ -62,7 +62,7 @@ interface Tree {
 }
 
 export const RULES = {
-  'opens-with-a-sentence': ({ firstLine }) => (/^\/\*\* [A-Z`].*\.(?: \*\/)?$/.test(firstLine) ? [] : [firstLine]),
+  'opens-with-a-sentence': ({ firstLine }) => (/^[A-Z`"].*[.:]$/.test(firstLine) ? [] : [firstLine]),
 
   'siblings-apart': (source) => {
     const own = processOf(source.path)

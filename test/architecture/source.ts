@@ -14,7 +14,9 @@ export interface Import {
 export interface Source {
   /** Path from the repository's root, with slashes. */
   path: string
+  /** Of the comment that the file begins with; empty when it begins otherwise. */
   firstLine: string
+  /** The opening comment, or its first line, ends in `Pure.` */
   isPure: boolean
   imports: Import[]
   /** Global things used: `process.env`, `Date.now`, `new Date()`, `fetch`, `setTimeout`. */
@@ -53,8 +55,25 @@ export function readSource(path: string, text: string): Source {
     collectGlobal(node, used)
   })
   const globals = new Set([...used].filter((name) => !bound.has(name.split('.')[0] ?? name)))
-  const firstLine = text.split('\n', 1)[0] ?? ''
-  return { path, firstLine, isPure: / Pure\.(?: \*\/)?$/.test(firstLine), imports, globals }
+  const opening = openingOf(text)
+  return {
+    path,
+    firstLine: opening[0] ?? '',
+    isPure: saysPure(opening[0]) || saysPure(opening.at(-1)),
+    imports,
+    globals,
+  }
+}
+
+/** The lines of the comment that a file begins with, without their stars. */
+function openingOf(text: string): string[] {
+  const comment = /^\/\*\*([\s\S]*?)\*\//.exec(text)?.[1] ?? ''
+  const lines = comment.split('\n').map((line) => line.replace(/^\s*\*? ?/, '').trim())
+  return lines.filter((line) => line !== '')
+}
+
+function saysPure(line: string | undefined): boolean {
+  return line !== undefined && /(?:^| )Pure\.$/.test(line)
 }
 
 function walk(node: Node, visit: (node: Node) => void): void {
