@@ -71,6 +71,9 @@ export const REASONS = {
 
   // What keeps the sidecar from a token.
   'signer-unreachable': { meaning: 'the signer does not answer', exitCode: EXIT.deadline },
+  'signer-untrusted': { meaning: "the signer's certificate is not one that we trust", exitCode: EXIT.deadline },
+  'signer-unavailable': { meaning: 'the signer answers that it cannot serve now', exitCode: EXIT.deadline },
+  'signer-refused': { meaning: 'the signer refuses the token; its description says why', exitCode: EXIT.refused },
   'signer-answer-unusable': { meaning: 'the signer answered what no signer answers', exitCode: EXIT.deadline },
   'identity-token-unreadable': { meaning: 'the identity token cannot be read from its file', exitCode: EXIT.deadline },
   'token-file-unwritable': { meaning: 'the token file cannot be replaced; the old one stays', exitCode: EXIT.deadline },
