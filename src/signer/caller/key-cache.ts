@@ -1,0 +1,83 @@
+/** Keeps a cluster's public keys: fetched again when old or when a key is unknown, and kept for a while when fetching fails. */
+import { type ClusterKey, parseJwkSet } from './jwk-set.ts'
+
+/** How long keys are used, in milliseconds. */
+export interface CachePolicy {
+  /** Younger keys are used without asking. */
+  freshMs: number
+  /** Between two attempts to fetch, however many unknown keys callers name. */
+  cooldownMs: number
+  /** Older keys are not used even when newer ones cannot be had. */
+  staleMs: number
+}
+
+/** A file costs nothing to read again. */
+export const FILE_POLICY: CachePolicy = { freshMs: 1_000, cooldownMs: 1_000, staleMs: 3_600_000 }
+/**
+ * Ten minutes and thirty seconds are what verifiers of OIDC tokens commonly do.
+ * Without its API server a cluster's identity tokens, which live an hour, end too, so keys are kept as long.
+ */
+export const URL_POLICY: CachePolicy = { freshMs: 600_000, cooldownMs: 30_000, staleMs: 3_600_000 }
+
+export interface KeyCacheOptions {
+  policy: CachePolicy
+  /** Brings the JWK Set's text or throws. */
+  load(): Promise<string>
+  /** Milliseconds. */
+  now(): number
+  onFailure(error: unknown): void
+}
+
+export interface KeyCache {
+  /** `unknown`: the cluster has no such key. `unavailable`: its keys cannot be had now. */
+  find(kid: string): Promise<ClusterKey | 'unknown' | 'unavailable'>
+  /** Fetches whatever the age. @returns whether that worked */
+  refresh(): Promise<boolean>
+}
+
+export function createKeyCache({ policy, load, now, onFailure }: KeyCacheOptions): KeyCache {
+  let keys: ReadonlyMap<string, ClusterKey> | undefined
+  let loadedAt = Number.NEGATIVE_INFINITY
+  let attemptedAt = Number.NEGATIVE_INFINITY
+  let isFailing = false
+  let pending: Promise<boolean> | undefined
+
+  async function fetchKeys(): Promise<boolean> {
+    attemptedAt = now()
+    try {
+      const next = parseJwkSet(await load())
+      if (next === undefined) throw new Error('what was fetched is not a JWK Set with a usable key')
+      keys = next
+      loadedAt = now()
+      isFailing = false
+    } catch (error) {
+      isFailing = true
+      onFailure(error)
+    }
+    return !isFailing
+  }
+
+  /** One fetch at a time, shared by all who wait. */
+  function refresh(): Promise<boolean> {
+    pending ??= fetchKeys().finally(() => {
+      pending = undefined
+    })
+    return pending
+  }
+
+  /** The distance in time, either way: a clock that was set back must not freeze the cache. */
+  const since = (moment: number) => Math.abs(now() - moment)
+  const mayFetch = () => pending !== undefined || since(attemptedAt) >= policy.cooldownMs
+
+  async function find(kid: string): Promise<ClusterKey | 'unknown' | 'unavailable'> {
+    if (since(loadedAt) >= policy.freshMs && mayFetch()) await refresh()
+    if (keys === undefined || since(loadedAt) >= policy.staleMs) return 'unavailable'
+    const known = keys.get(kid)
+    if (known !== undefined) return known
+    if (mayFetch()) await refresh()
+    // A key may be new and we cannot know: the caller shall try again.
+    return keys.get(kid) ?? (isFailing ? 'unavailable' : 'unknown')
+  }
+
+  return { find, refresh }
+}

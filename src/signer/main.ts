@@ -1,0 +1,33 @@
+/** The signer's process: environment in, exit code out. */
+import { randomUUID } from 'node:crypto'
+import { EXIT } from '../contract.ts'
+import { ProjectorError } from '../errors.ts'
+import { createLog, type Log } from '../log.ts'
+import { VERSION } from '../version.ts'
+import { startSigner } from './app.ts'
+import { parseSignerConfig } from './config.ts'
+
+const write = (line: string) => void process.stdout.write(line)
+let log: Log = createLog('info', 'signer', write)
+
+try {
+  const config = parseSignerConfig(process.env)
+  log = createLog(config.logLevel, 'signer', write)
+  log.info({ version: VERSION, issuer: config.issuer.url, organization: config.issuer.organization }, 'starting')
+  const signer = await startSigner(config, { now: Date.now, randomUUID, log, writeAudit: write })
+  log.info({ ports: signer.ports }, 'serving')
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => void signer.stop().then(() => process.exit(EXIT.ok), fail))
+  }
+} catch (error) {
+  fail(error)
+}
+
+function fail(error: unknown): void {
+  if (error instanceof ProjectorError) {
+    log.fatal({ reason: error.reason }, error.message)
+    process.exit(error.exitCode)
+  }
+  log.fatal({ err: error }, 'the signer cannot go on')
+  process.exit(EXIT.internal)
+}
