@@ -1,6 +1,12 @@
 /** The shell of a service, and the one door to Fastify: listeners, health, metrics, certificate reload, graceful stop. */
 import formbody from '@fastify/formbody'
-import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify'
 import type { TlsSource } from './certificate/directory.ts'
 import type { Listen } from './config.ts'
 import type { Log } from './log.ts'
@@ -133,7 +139,7 @@ function buildOps(options: ServiceOptions, unready: () => string | undefined): F
 function shell(log: Log) {
   return {
     loggerInstance: log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     return503OnClosing: false,
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: REQUEST_MS,
