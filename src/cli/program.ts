@@ -1,0 +1,180 @@
+/** Reads the command line: the one door to commander. */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { httpsUrl, listen } from '../config.ts'
+import { DEFAULT_ANNOTATION_PREFIX, EXIT } from '../contract.ts'
+import { VERSION } from '../version.ts'
+import {
+  DEFAULT_IMAGE,
+  DEFAULT_NAMESPACE,
+  DEFAULT_SIGNER_URL,
+  identityAudienceOf,
+  LOCAL_ISSUER,
+  LOCAL_ORGANIZATION,
+} from './defaults.ts'
+import { type Mapping, trimSlash } from './exec/paths.ts'
+import type { ExecOptions } from './exec.ts'
+import type { InjectOptions } from './inject.ts'
+
+export type Invocation =
+  | { verb: 'inject'; options: InjectOptions }
+  | { verb: 'exec'; options: ExecOptions }
+  /** Everything is said already. */
+  | { verb: 'none'; exitCode: number }
+
+export interface Terminal {
+  writeOut(text: string): void
+  writeErr(text: string): void
+}
+
+const SERVICES = `
+Services, configured by their environment (TOKEN_PROJECTOR_…):
+  webhook                     answers admission reviews: who gets a sidecar
+  signer                      answers the sidecars: who gets which token
+  sidecar run|once|wait       keeps the tokens of one pod fresh
+
+Exit codes: 0 done, 64 usage, 65 input, 70 our fault, 75 deadline, 77 refused, 78 configuration.
+`
+
+const EXEC_NOTES = `
+Local processes are not containers: readOnly mounts, users, limits, probes and preStop hooks are not played, and all
+processes share this machine's network. Volumes other than emptyDir need --map.
+
+Exits with the first exit code of an application that is not 0; 77 when policy or signer refuse; 75 when the first
+token did not come in time. SIGHUP renews all tokens.
+`
+
+/** @param args without node and script */
+export function parseCommandLine(args: readonly string[], terminal: Terminal): Invocation {
+  let invocation: Invocation = { verb: 'none', exitCode: EXIT.ok }
+  const program = new Command('token-projector')
+    .description('The last mile of workload identity: one pod annotation, an always valid token file.')
+    .version(VERSION)
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({ writeOut: terminal.writeOut, writeErr: terminal.writeErr })
+    .showHelpAfterError('(run with --help for what there is)')
+    .addHelpText('after', SERVICES)
+  program.addCommand(
+    injectCommand((options) => {
+      invocation = { verb: 'inject', options }
+    }).copyInheritedSettings(program),
+  )
+  program.addCommand(
+    execCommand((options) => {
+      invocation = { verb: 'exec', options }
+    }).copyInheritedSettings(program),
+  )
+  try {
+    program.parse(args, { from: 'user' })
+    return invocation
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    return { verb: 'none', exitCode: error.exitCode === 0 ? EXIT.ok : EXIT.usage }
+  }
+}
+
+function injectCommand(use: (options: InjectOptions) => void): Command {
+  return installation(new Command('inject'))
+    .summary('inject pods and pod templates in manifests, as the webhook would')
+    .description(
+      'Reads Kubernetes objects (YAML or JSON, several documents too) and writes the same with every pod that has opted in injected by the webhook’s own code. What has not opted in stays byte for byte. Writes nothing when anything is refused.',
+    )
+    .option('-f, --filename <file>', 'the objects; - is standard input', '-')
+    .option('--policy <file>', 'AudiencePolicy documents to check against; without it policy is not checked')
+    .option('--image <image>', 'image of the sidecar', DEFAULT_IMAGE)
+    .addOption(
+      new Option('--signer-url <url>', 'where sidecars reach the signer')
+        .default(DEFAULT_SIGNER_URL)
+        .argParser(parseUrl),
+    )
+    .option('--signer-ca <file>', 'PEM roots that verify the signer; without it the public ones')
+    .option('--identity-audience <audience>', 'audience of identity tokens', identityAudienceOf(LOCAL_ISSUER))
+    .action((flags) =>
+      use({ ...flags, file: flags.filename, prefix: flags.annotationPrefix, policyFile: flags.policy }),
+    )
+}
+
+function execCommand(use: (options: ExecOptions) => void): Command {
+  return installation(new Command('exec'))
+    .usage('[options] -p FILE --policy FILE [-- COMMAND…]')
+    .passThroughOptions()
+    .summary('run a pod, or a command in its place, as local processes with its tokens')
+    .description(
+      'Runs the containers of a pod, or a command of your own in place of the application, as local processes with the tokens and the environment that the webhook would give them: no cluster, no root.',
+    )
+    .argument('[command...]', 'behind --: runs in place of the application containers')
+    .requiredOption('-p, --pod <file>', 'a Pod, or a workload whose template is used; - is standard input')
+    .requiredOption('--policy <file>', 'AudiencePolicy documents')
+    .option('-c, --container <name>', 'run this container alone, or the command with its environment')
+    .option('-e, --env <name=value>', 'add a variable to every container of the pod (repeatable)', collectVariable)
+    .option('--map <path=folder>', 'a local folder for a path in containers (repeatable)', collectMapping)
+    .addOption(new Option('--issuer <url>', 'issuer of the tokens').default(LOCAL_ISSUER).argParser(parseUrl))
+    .option('--organization <name>', 'first part of every subject', LOCAL_ORGANIZATION)
+    .option('--identity-audience <audience>', 'audience of identity tokens (default: ISSUER/token)')
+    .option('--key-file <file>', 'signing keys to keep; made when it is not there (default: new keys for this run)')
+    .addOption(
+      new Option('--public-listen <host:port>', 'where discovery and JWKS are served')
+        .default('127.0.0.1:0')
+        .argParser(parseListen),
+    )
+    .option('--tls-directory <folder>', 'tls.crt, tls.key and ca.crt of the signer (default: made for this run)')
+    .option('--state <file>', 'write where everything is as JSON here once it serves; removed at the end')
+    .option('-v, --verbose', 'show the log of the sidecar and of the signer')
+    .addHelpText('after', EXEC_NOTES)
+    .action((command: string[], flags) =>
+      use({
+        ...flags,
+        command,
+        verbose: flags.verbose === true,
+        podFile: flags.pod,
+        policyFile: flags.policy,
+        prefix: flags.annotationPrefix,
+        variables: flags.env ?? {},
+        mappings: flags.map ?? [],
+        identityAudience: flags.identityAudience ?? identityAudienceOf(flags.issuer),
+      }),
+    )
+}
+
+/** What both verbs ask of an installation. */
+function installation(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--annotation-prefix <prefix>', 'prefix of the annotations')
+        .default(DEFAULT_ANNOTATION_PREFIX)
+        .argParser(parsePrefix),
+    )
+    .option('-n, --namespace <name>', 'namespace of objects that name none', DEFAULT_NAMESPACE)
+}
+
+function parsePrefix(text: string): string {
+  const prefix = text.endsWith('/') ? text : `${text}/`
+  if (/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?\/$/.test(prefix)) return prefix
+  throw new InvalidArgumentError('must be a DNS name and a slash, such as token-projector.dev/')
+}
+
+function parseUrl(text: string): string {
+  const result = httpsUrl.safeParse(text)
+  if (result.success) return result.data
+  throw new InvalidArgumentError('must be an https:// URL without user, query and fragment')
+}
+
+function parseListen(text: string): string {
+  const result = listen.safeParse(text)
+  if (result.success) return text
+  throw new InvalidArgumentError(result.error.issues.map(({ message }) => message).join('; '))
+}
+
+function collectVariable(text: string, previous: Record<string, string> = {}): Record<string, string> {
+  const [, name, value] = /^([^=\s]+)=(.*)$/s.exec(text) ?? []
+  if (name === undefined || value === undefined) throw new InvalidArgumentError('must be NAME=VALUE')
+  return { ...previous, [name]: value }
+}
+
+function collectMapping(text: string, previous: Mapping[] = []): Mapping[] {
+  const [, containerPath, localPath] = /^(\/[^=]+)=(.+)$/.exec(text) ?? []
+  if (containerPath === undefined || localPath === undefined) {
+    throw new InvalidArgumentError('must be CONTAINER_PATH=LOCAL_PATH with an absolute container path')
+  }
+  return [...previous, { containerPath: trimSlash(containerPath), localPath: trimSlash(localPath) }]
+}
