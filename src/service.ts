@@ -9,6 +9,7 @@ import fastify, {
 } from 'fastify'
 import type { TlsSource } from './certificate/directory.ts'
 import type { Listen } from './config.ts'
+import { ProjectorError } from './errors.ts'
 import type { Log } from './log.ts'
 
 export type { FastifyInstance, FastifyReply, FastifyRequest }
@@ -51,21 +52,22 @@ export interface ServiceOptions {
 export interface Service {
   /** The port that each listener got, by name, `ops` among them. */
   ports: Record<string, number>
-  /** Unready at once, answering until the drain is over, then closed. */
+  /** Unready at once, answering until the drain is over, then closed; however often it is called. */
   stop(): Promise<void>
 }
 
-/** Starts every listener, or none. @throws what `listen` throws, such as EADDRINUSE */
+/** Starts every listener, or none. @throws ProjectorError `configuration-invalid` when an address cannot be listened on */
 export async function startService(options: ServiceOptions): Promise<Service> {
-  let stopping = false
+  let stopped: Promise<void> | undefined
+  const isStopping = () => stopped !== undefined
   const apps: FastifyInstance[] = []
   const ports: Record<string, number> = {}
 
-  const ops = buildOps(options, () => (stopping ? 'stopping' : options.unready()))
+  const ops = buildOps(options, () => (isStopping() ? 'stopping' : options.unready()))
   const listeners = options.listeners.map((listener) => ({
     name: listener.name,
     listen: listener.listen,
-    app: buildListener(listener, options.log, () => stopping),
+    app: buildListener(listener, options.log, isStopping),
   }))
   try {
     for (const { name, listen, app } of [...listeners, { name: 'ops', listen: options.opsListen, app: ops }]) {
@@ -76,12 +78,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     }
   } catch (error) {
     await Promise.all(apps.map((app) => app.close()))
-    throw error
+    throw listenFault(error)
   }
 
-  async function stop(): Promise<void> {
-    if (stopping) return
-    stopping = true
+  async function drain(): Promise<void> {
     options.log.info({ drainSeconds: options.drainSeconds }, 'stopping: unready, still answering')
     await new Promise((resolve) => setTimeout(resolve, options.drainSeconds * 1000))
     const kill = setTimeout(() => {
@@ -91,7 +91,20 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     clearTimeout(kill)
     options.log.info('stopped')
   }
-  return { ports, stop }
+  return {
+    ports,
+    stop() {
+      stopped ??= drain()
+      return stopped
+    },
+  }
+}
+
+function listenFault(error: unknown): unknown {
+  const { syscall, message } = error as NodeJS.ErrnoException
+  if (syscall !== 'listen' && syscall !== 'bind') return error
+  const sentence = `the addresses in TOKEN_PROJECTOR_…_LISTEN must be free: ${message}`
+  return new ProjectorError('configuration-invalid', sentence, { cause: error })
 }
 
 /** A listener's application without a port, for tests that inject requests. */

@@ -130,5 +130,5 @@ test('a port that is taken ends the start', async () => {
     metrics: async () => ({ contentType: '', body: '' }),
     unready: () => undefined,
   })
-  await expect(started).rejects.toMatchObject({ code: 'EADDRINUSE' })
+  await expect(started).rejects.toMatchObject({ exitCode: 78, message: expect.stringContaining('EADDRINUSE') })
 })

@@ -36,7 +36,7 @@ const PUBLIC_BODY_BYTES = 1024
 
 /**
  * Starts a signer, or nothing.
- * @throws ProjectorError `configuration-invalid` or `key-store-unusable`; what `listen` throws, such as EADDRINUSE
+ * @throws ProjectorError `configuration-invalid` or `key-store-unusable`
  */
 export async function startSigner(config: SignerConfig, deps: SignerDeps): Promise<Signer> {
   const keyring = await openKeyFile(config.keyFile, config.issuer.alg, deps)

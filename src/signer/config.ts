@@ -20,6 +20,9 @@ const environment = z.object({
     .optional(),
 })
 
+/** The variables that are read, without their common prefix. */
+export const SIGNER_VARIABLES: readonly string[] = Object.keys(environment.shape)
+
 /** Everything that a signer needs to know; paths are absolute or relative to the working directory. */
 export interface SignerConfig extends SignerSettings {
   exchangeListen: Listen

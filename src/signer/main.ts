@@ -9,16 +9,19 @@ import { parseSignerConfig } from './config.ts'
 
 const write = (line: string) => void process.stdout.write(line)
 let log: Log = createLog('info', 'signer', write)
+process.once('uncaughtException', fail)
 
 try {
   const config = parseSignerConfig(process.env)
   log = createLog(config.logLevel, 'signer', write)
   log.info({ version: VERSION, issuer: config.issuer.url, organization: config.issuer.organization }, 'starting')
   const signer = await startSigner(config, { now: Date.now, randomUUID, log, writeAudit: write })
-  log.info({ ports: signer.ports }, 'serving')
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => void signer.stop().then(() => process.exit(EXIT.ok), fail))
+    // `on`, since an unhandled second signal would end the drain.
+    process.on(signal, () => void signer.stop().then(() => process.exit(EXIT.ok), fail))
   }
+  // Last: whoever waits for this line may send a signal at once.
+  log.info({ ports: signer.ports }, 'serving')
 } catch (error) {
   fail(error)
 }

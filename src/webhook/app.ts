@@ -30,18 +30,16 @@ export async function startWebhook(config: WebhookConfig, deps: WebhookDeps): Pr
   const sources = await openSources(config, deps.log)
   try {
     const service = await startService(serviceOf(config, sources, deps))
-    let stopped: Promise<void> | undefined
     return {
       ports: service.ports as Webhook['ports'],
-      // Whoever asks a second time waits for the same drain.
-      stop() {
-        stopped ??= service.stop().then(() => closeSources(sources))
-        return stopped
+      async stop() {
+        await service.stop()
+        await closeSources(sources)
       },
     }
   } catch (error) {
     await closeSources(sources)
-    throw listenFault(error)
+    throw error
   }
 }
 
@@ -70,15 +68,6 @@ function serviceOf(config: WebhookConfig, sources: Sources, deps: WebhookDeps): 
 }
 
 /** A port that is taken or forbidden is a matter of configuration. */
-function listenFault(error: unknown): unknown {
-  const { syscall, message } = error as NodeJS.ErrnoException
-  if (syscall !== 'listen' && syscall !== 'bind') return error
-  const variables = 'TOKEN_PROJECTOR_WEBHOOK_LISTEN and TOKEN_PROJECTOR_OPS_LISTEN'
-  return new ProjectorError('configuration-invalid', `${variables} must be free to listen on: ${message}`, {
-    cause: error,
-  })
-}
-
 /** @param context read for every review, so that a new policy or CA counts at once */
 export function admissionRoutes(
   app: FastifyInstance,

@@ -42,6 +42,9 @@ const schema = z
     { when: () => true },
   )
 
+/** The variables that are read, without their common prefix. */
+export const WEBHOOK_VARIABLES: readonly string[] = Object.keys(schema.shape)
+
 export type WebhookConfig = Readonly<z.output<typeof schema>>
 
 /** @throws ProjectorError `configuration-invalid` that names every wrong variable */

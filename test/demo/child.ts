@@ -5,8 +5,10 @@ import { createInterface } from 'node:readline'
 export interface Child {
   /** Resolves with the first line that `pick` makes something of; rejects when the process ends before. */
   firstLine<T>(pick: (line: string) => T | undefined): Promise<T>
-  /** Calls back for every line of standard output from now on. */
+  /** Calls back for every line of standard output, those before this call too. */
   onLine(use: (line: string) => void): void
+  /** Everything on standard output so far. */
+  output(): string
   /** What standard error said, for a failure's sentence. */
   errors(): string
   exitCode: Promise<number>
@@ -30,7 +32,11 @@ export function startChild(command: readonly string[], env: Record<string, strin
   const exitCode = exitOf(child)
   return {
     firstLine: (pick) => firstLine(past, uses, pick, exitCode, () => errors),
-    onLine: (use) => void uses.push(use),
+    onLine: (use) => {
+      for (const line of past) use(line)
+      uses.push(use)
+    },
+    output: () => past.join('\n'),
     errors: () => errors.trim(),
     exitCode,
     stop: async () => {

@@ -1,6 +1,18 @@
-/** The tables of the reference pages that follow from the code, as Markdown rows. */
+/** The tables of the reference pages that follow from the code, as Markdown. */
 import { EXIT } from '../../src/contract.ts'
 import { entryOf, REASONS, type Reason } from '../../src/errors.ts'
+import { createMetrics as createSidecarMetrics } from '../../src/sidecar/metrics.ts'
+import { createMetrics as createSignerMetrics } from '../../src/signer/metrics.ts'
+import { ANNOTATIONS } from '../../src/webhook/annotations.ts'
+import { createMetrics as createWebhookMetrics } from '../../src/webhook/metrics.ts'
+
+/** The generated tables by name, and the page that holds each between `<!-- begin NAME -->` and `<!-- end NAME -->`. */
+export const TABLES: Record<string, { page: string; rows(): string[] | Promise<string[]> }> = {
+  reasons: { page: 'errors.md', rows: reasonRows },
+  'exit codes': { page: 'errors.md', rows: exitRows },
+  annotations: { page: 'annotations.md', rows: annotationRows },
+  metrics: { page: 'metrics.md', rows: metricRows },
+}
 
 const EXIT_MEANINGS: Record<keyof typeof EXIT, string> = {
   ok: 'done',
@@ -12,17 +24,46 @@ const EXIT_MEANINGS: Record<keyof typeof EXIT, string> = {
   configuration: 'the configuration is wrong: an environment variable, a file, a key store',
 }
 
-export function reasonRows(): string {
-  return (Object.keys(REASONS) as Reason[]).map(reasonRow).join('\n')
+function reasonRows(): string[] {
+  const rows = (Object.keys(REASONS) as Reason[]).map((reason) => {
+    const { meaning, admissionCode, exchange, exitCode } = entryOf(reason)
+    const answer = exchange === undefined ? '–' : `${exchange.status} \`${exchange.error}\``
+    return row(`\`${reason}\``, meaning, admissionCode ?? '–', answer, exitCode)
+  })
+  return [...heading('reason', 'meaning', 'admission', 'exchange', 'exit'), ...rows]
 }
 
-function reasonRow(reason: Reason): string {
-  const { meaning, admissionCode, exchange, exitCode } = entryOf(reason)
-  const answer = exchange === undefined ? '–' : `${exchange.status} \`${exchange.error}\``
-  return `| \`${reason}\` | ${meaning} | ${admissionCode ?? '–'} | ${answer} | ${exitCode} |`
-}
-
-export function exitRows(): string {
+function exitRows(): string[] {
   const names = Object.keys(EXIT) as (keyof typeof EXIT)[]
-  return names.map((name) => `| ${EXIT[name]} | ${name} | ${EXIT_MEANINGS[name]} |`).join('\n')
+  return [...heading('code', 'name', 'meaning'), ...names.map((name) => row(EXIT[name], name, EXIT_MEANINGS[name]))]
+}
+
+function annotationRows(): string[] {
+  const rows = ANNOTATIONS.map((one) => row(`\`${one.suffix}\``, one.meaning, one.default ?? '–'))
+  return [...heading('annotation', 'meaning', 'default'), ...rows]
+}
+
+/** Scrapes what each process renders, so that a metric that is registered cannot be left out. */
+async function metricRows(): Promise<string[]> {
+  const none = () => 0
+  const readings = { policies: none, policyProblems: none, certificateExpiry: none, certificateExpiresAt: none }
+  const texts = [
+    (await createWebhookMetrics(readings).render()).body,
+    (await createSignerMetrics({ ...readings, keys: [], clusters: [{ name: 'c' }] }).render()).body,
+    createSidecarMetrics(['default']).text([]),
+  ]
+  const rows = texts.flatMap((text) =>
+    [...text.matchAll(/^# HELP (token_projector_\w+) (.*)\n# TYPE \S+ (\w+)$/gm)].map(([, name, help, type]) =>
+      row(`\`${name}\``, type, help),
+    ),
+  )
+  return [...heading('metric', 'type', 'meaning'), ...rows]
+}
+
+function heading(...names: string[]): string[] {
+  return [row(...names), `|${'---|'.repeat(names.length)}`]
+}
+
+function row(...cells: unknown[]): string {
+  return `| ${cells.join(' | ')} |`
 }

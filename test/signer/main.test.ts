@@ -149,10 +149,10 @@ test.skipIf(!canBeStarted)(
   },
 )
 
-test('an address that this machine does not have ends the start, exit 70', async () => {
+test('an address that this machine does not have ends the start, exit 78', async () => {
   const { env } = await prepared()
   const { ended } = start({ ...env, TOKEN_PROJECTOR_OPS_LISTEN: '192.0.2.1:1' })
   const { code, lines } = await ended
-  expect(code).toBe(70)
-  expect(lines.at(-1)).toMatchObject({ level: 'fatal', err: expect.objectContaining({ code: 'EADDRNOTAVAIL' }) })
+  expect(code).toBe(78)
+  expect(lines.at(-1)).toMatchObject({ level: 'fatal', msg: expect.stringContaining('EADDRNOTAVAIL') })
 })
