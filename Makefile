@@ -18,8 +18,8 @@ node_modules/.setup: package.json package-lock.json .npmrc
 	@touch $@
 
 .PHONY: demo
-demo: setup ## Sign an AWS SDK in with a projected token: no cluster, no Docker
-	@node test/demo/main.ts
+demo: setup ## Sign an AWS SDK in with a projected token (BREAK=policy|key|audience shows a failure)
+	@node test/demo/main.ts $(if $(BREAK),--break $(BREAK))
 
 .PHONY: test
 test: setup ## Check types and style and run every test; this is what CI runs
