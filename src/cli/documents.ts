@@ -2,7 +2,7 @@
 import { type Document, LineCounter, parseAllDocuments } from 'yaml'
 import { ProjectorError, type Refusal, refuse } from '../errors.ts'
 import type { Operation } from '../webhook/patch.ts'
-import { asFreshYaml, asPatchedYaml, YAML_OPTIONS } from './yaml.ts'
+import { asFreshYaml, asPatchedYaml, foreignKeys, YAML_OPTIONS } from './yaml.ts'
 
 /** One document that holds something. */
 export interface StreamDocument {
@@ -25,6 +25,9 @@ export interface Change {
   patch: readonly Operation[]
 }
 
+/** `{{ .Values.x }}` is a mapping in a mapping's place to YAML, and nothing to Kubernetes. */
+const FOREIGN_KEY = 'a key must not be a list or mapping; render templates first'
+
 /**
  * @param source what the messages call the text: a file's name
  * @returns a refusal `input-malformed` with one line per mistake, `FILE:LINE:COLUMN: what`
@@ -37,7 +40,10 @@ export function readStream(text: string, source: string): DocumentStream | Refus
   const lines = new LineCounter()
   const parsed = [...parseAllDocuments(text, { ...YAML_OPTIONS, lineCounter: lines, prettyErrors: false })]
   const at = (offset: number) => `${source}:${lines.linePos(offset).line}:${lines.linePos(offset).col}`
-  const mistakes = parsed.flatMap((document) => document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`))
+  const mistakes = parsed.flatMap((document) => [
+    ...document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`),
+    ...foreignKeys(document).map((offset) => `${at(offset)}: ${FOREIGN_KEY}`),
+  ])
   if (mistakes.length > 0) return refuse('input-malformed', mistakes.join('\n'))
   try {
     return { text, documents: parsed.flatMap(toDocument) }

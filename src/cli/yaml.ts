@@ -3,6 +3,7 @@ import {
   type Alias,
   Document,
   isAlias,
+  isCollection,
   isMap,
   isSeq,
   type Node,
@@ -38,6 +39,17 @@ function asWritten(tag: ScalarTag): ScalarTag {
     ...tag,
     stringify: (scalar, ...rest) => scalar.source ?? stringify?.(scalar, ...rest) ?? String(scalar.value),
   }
+}
+
+/** Where keys begin that JSON cannot have. */
+export function foreignKeys(document: Document): number[] {
+  const offsets: number[] = []
+  visit(document, {
+    Pair(_key, { key }) {
+      if (isCollection(key)) offsets.push(key.range?.[0] ?? 0)
+    },
+  })
+  return offsets
 }
 
 /** @returns undefined when a step of the patch leads through something that cannot be patched in place */

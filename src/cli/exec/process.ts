@@ -100,9 +100,11 @@ function exitCodeOf(result: Outcome): number {
 }
 
 function startProblem(result: Outcome, file: string): string | undefined {
-  if (result.code === 'ENOENT')
+  if (result.code === 'ENOENT') {
     return `${file} is not there; install it, or map the folder of the image it is in with --map`
-  return result.code === 'EACCES' ? `${file} may not be executed` : undefined
+  }
+  // As execvp(3) has it, a folder of PATH that may not be searched hides that nothing was found.
+  return result.code === 'EACCES' ? `${file} may not be executed, or is in no folder of PATH` : undefined
 }
 
 /** The `msg` of a JSON line, or the line. */

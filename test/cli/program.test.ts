@@ -1,0 +1,84 @@
+/** Shows what the command line means, and that every mistake of usage ends with 64. */
+import { expect, test } from 'vitest'
+import { type Invocation, parseCommandLine } from '../../src/cli/program.ts'
+
+function parse(...args: string[]): { invocation: Invocation; out: string; err: string } {
+  let out = ''
+  let err = ''
+  const invocation = parseCommandLine(args, {
+    writeOut: (text) => {
+      out += text
+    },
+    writeErr: (text) => {
+      err += text
+    },
+  })
+  return { invocation, out, err }
+}
+
+test('inject needs nothing', () => {
+  expect(parse('inject').invocation).toMatchObject({
+    verb: 'inject',
+    options: {
+      file: '-',
+      namespace: 'default',
+      prefix: 'token-projector.dev/',
+      signerUrl: 'https://token-projector-signer.token-projector.svc',
+      identityAudience: 'https://issuer.token-projector.test/token',
+    },
+  })
+})
+
+test('exec gathers what is repeated and takes everything behind its command for the command’s', () => {
+  const args = ['--env', 'A=1', '-e', 'B=x=y', '--map', '/a/=l', '--map', '/b=m', 'app', '--env', 'C=3', '--', '-v']
+  expect(parse('exec', '-p', 'pod.yaml', '--policy', 'q', ...args).invocation).toMatchObject({
+    verb: 'exec',
+    options: {
+      podFile: 'pod.yaml',
+      policyFile: 'q',
+      variables: { A: '1', B: 'x=y' },
+      mappings: [
+        { containerPath: '/a', localPath: 'l' },
+        { containerPath: '/b', localPath: 'm' },
+      ],
+      command: ['app', '--env', 'C=3', '--', '-v'],
+      verbose: false,
+    },
+  })
+})
+
+test('a command may begin with a dash behind --', () => {
+  expect(parse('exec', '-p', 'p', '--policy', 'q', '--', '-x').invocation).toMatchObject({
+    options: { command: ['-x'] },
+  })
+})
+
+test('the identity audience follows the issuer', () => {
+  const { invocation } = parse('exec', '-p', 'p', '--policy', 'q', '--issuer', 'https://issuer.example/a')
+  expect(invocation).toMatchObject({ options: { identityAudience: 'https://issuer.example/a/token' } })
+})
+
+test('a prefix gets the slash that it lacks', () => {
+  expect(parse('inject', '--annotation-prefix', 'id.example').invocation).toMatchObject({
+    options: { prefix: 'id.example/' },
+  })
+})
+
+test.each([
+  [[], /Usage/],
+  [['unknown'], /unknown/],
+  [['inject', '--unknown'], /--unknown/],
+  [['inject', 'file.yaml'], /argument/],
+  [['inject', '--signer-url', 'http://signer.example'], /https/],
+  [['inject', '--annotation-prefix', 'Not A Name'], /DNS name/],
+  [['exec'], /--pod/],
+  [['exec', '--pod', 'pod.yaml'], /--policy/],
+  [['exec', '--pod', 'p', '--policy', 'q', '--env', 'NOVALUE'], /NAME=VALUE/],
+  [['exec', '--pod', 'p', '--policy', 'q', '--map', 'relative=x'], /absolute/],
+  [['exec', '--pod', 'p', '--policy', 'q', '--public-listen', 'nowhere'], /HOST:PORT/],
+])('a mistake of usage is told on standard error: %j', (args, expected) => {
+  const { invocation, out, err } = parse(...args)
+  expect(invocation).toEqual({ verb: 'none', exitCode: 64 })
+  expect(out).toBe('')
+  expect(err).toMatch(expected)
+})
