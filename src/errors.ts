@@ -58,6 +58,12 @@ export const REASONS = {
   'subject-token-expired': request('the subject token is expired or not valid yet'),
   'subject-token-audience': request("the subject token's audience is not exactly the identity audience"),
   'subject-token-not-pod-bound': request('the subject token is not bound to a pod'),
+  'subject-token-ending': {
+    meaning:
+      'the subject token ends too soon for a token that this audience can use; it passes when the kubelet renews it',
+    exchange: { status: 503, error: 'temporarily_unavailable' },
+    exitCode: EXIT.deadline,
+  },
   'policy-unavailable': {
     meaning: 'no valid policy is loaded',
     exchange: { status: 503, error: 'temporarily_unavailable' },

@@ -34,6 +34,15 @@ test.each([
   expect(redact(text)).toBe(text)
 })
 
+test('a key that is cut short within JSON leaves the line JSON', () => {
+  const line = JSON.stringify({
+    aud: '-----BEGIN PRIVATE KEY-----',
+    note: 'says "-----BEGIN PRIVATE KEY-----" and more',
+    sub: 'acme',
+  })
+  expect(JSON.parse(redact(line))).toEqual({ aud: '[redacted key]', note: 'says "[redacted key]', sub: 'acme' })
+})
+
 test('every way of logging a secret goes through the filter and each line stays JSON', () => {
   const lines: string[] = []
   const log = createLog('trace', 'signer', (line) => lines.push(line))

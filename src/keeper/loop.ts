@@ -8,6 +8,8 @@ import type { FoundFile } from './token-file.ts'
 
 /** A leap of the clock is noticed within this time. */
 const LONGEST_SLEEP_MS = 15_000
+/** A token with less of its life left is about to fail its readers. */
+export const ENDING = 0.1
 
 export interface KeeperDeps extends Reach {
   /** Wall clock, Unix milliseconds. */
@@ -23,11 +25,14 @@ export interface KeeperDeps extends Reach {
   report(report: Report): void
 }
 
+/** What readers find while a token cannot be renewed; `ending` is the last tenth of its life. */
+export type FileState = 'absent' | 'good' | 'ending' | 'expired'
+
 /** Something that happened, for logs and metrics. Carries no token. */
 export type Report =
   | { kind: 'found'; token: string; jti: string | undefined; expiresAt: number }
   | { kind: 'issued'; token: string; jti: string | undefined; expiresAt: number; renewInMs: number }
-  | { kind: 'failed'; token: string; failure: Failure; retryInMs: number; isThere: boolean }
+  | { kind: 'failed'; token: string; failure: Failure; retryInMs: number; file: FileState }
   | { kind: 'leapt'; byMs: number }
   | { kind: 'generation'; generation: number }
 
@@ -65,8 +70,17 @@ interface Entry {
 
 const NOTHING = { expiresAt: undefined, issuedAt: undefined, failure: undefined }
 
-/** Starts to keep `tokens`, whose names differ. What lies in the folder and is still good stays until it is replaced. */
-export function startKeeper(tokens: readonly KeptToken[], deps: KeeperDeps, signal: AbortSignal): Keeper {
+/**
+ * Starts to keep `tokens`, whose names differ. What lies in the folder and is still good stays until it is replaced.
+ * @param signal no attempt begins after it
+ * @param cut attempts under way are given up too
+ */
+export function startKeeper(
+  tokens: readonly KeptToken[],
+  deps: KeeperDeps,
+  signal: AbortSignal,
+  cut: AbortSignal = signal,
+): Keeper {
   const clock = createClock(deps.now, deps.monotonic)
   const entries = tokens.map(begin)
   const { promise: done, resolve: finish } = Promise.withResolvers<void>()
@@ -108,7 +122,7 @@ export function startKeeper(tokens: readonly KeptToken[], deps: KeeperDeps, sign
     tell(entry, { kind: 'begun' })
     underWay += 1
     const askedAt = clock.now()
-    const outcome = await attempt(entry.token, deps, signal)
+    const outcome = await attempt(entry.token, deps, cut)
     underWay -= 1
     settle(entry, outcome, askedAt)
     look()
@@ -121,7 +135,7 @@ export function startKeeper(tokens: readonly KeptToken[], deps: KeeperDeps, sign
       // An attempt that we cut short ourselves is no news, and would hide why the one before it failed.
       if (signal.aborted) return
       entry.failure = outcome
-      deps.report({ kind: 'failed', token, failure: outcome, retryInMs: dueInMs(entry), isThere: isThere(entry) })
+      deps.report({ kind: 'failed', token, failure: outcome, retryInMs: dueInMs(entry), file: fileState(entry) })
       return
     }
     const { jti, expiresAt, expiresInSeconds } = outcome
@@ -158,6 +172,13 @@ export function startKeeper(tokens: readonly KeptToken[], deps: KeeperDeps, sign
     const lifeMs = held === undefined ? 0 : held.expiresAt - held.askedAt
     const lifeLeftMs = held === undefined ? 0 : held.expiresAt - clock.now()
     return { name: entry.token.name, isThere: isThere(entry), expiresAt, lifeLeftMs, lifeMs, issuedAt, failure }
+  }
+
+  function fileState(entry: Entry): FileState {
+    const { isThere, lifeLeftMs, lifeMs } = statusOf(entry)
+    if (!isThere) return 'absent'
+    if (lifeLeftMs <= 0) return 'expired'
+    return lifeLeftMs < lifeMs * ENDING ? 'ending' : 'good'
   }
 
   function renewNow(): void {

@@ -1,5 +1,5 @@
 /** Decides which service account may have a token for which audience; denies unless a rule allows. Pure. */
-import { AZURE_MINIMUM_TTL_SECONDS } from '../contract.ts'
+import { AZURE_MINIMUM_TTL_SECONDS, EXCHANGE_MINIMUM_TTL_SECONDS } from '../contract.ts'
 import { type Refusal, refuse } from '../errors.ts'
 import type { AudiencePolicy, ClaimsProfile } from './document.ts'
 
@@ -17,6 +17,11 @@ export const WELL_KNOWN_RESERVED_AUDIENCES: readonly string[] = [
 
 /** Azure's audiences in all of its clouds begin like this. */
 const AZURE_AUDIENCE = 'api://AzureADTokenExchange'
+
+/** The shortest life, in seconds, that the clients of `audience` can use. */
+export function minimumTtlSeconds(audience: string): number {
+  return audience.startsWith(AZURE_AUDIENCE) ? AZURE_MINIMUM_TTL_SECONDS : EXCHANGE_MINIMUM_TTL_SECONDS
+}
 
 export interface Ask {
   namespace: string

@@ -8,6 +8,8 @@ export const POLICY_KIND = 'AudiencePolicy'
 const NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/
 /** A Kubernetes name, or the beginning of one before a single trailing star. */
 const NAME_PATTERN = /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|[a-z0-9.-]*\*)$/
+/** Bounds what one rule costs to evaluate; the API server demands a bound of lists that its own rules walk through. */
+const MOST_ENTRIES = 256
 /** Visible ASCII, as every relying party takes it. */
 const AUDIENCE = /^[\x21-\x7e]{1,255}$/
 
@@ -15,10 +17,12 @@ const names = (what: string) =>
   z
     .array(z.string().regex(NAME_PATTERN, `must be a ${what} name, or the beginning of one and a trailing *`))
     .min(1, `must name at least one ${what}, or "*"`)
+    .max(MOST_ENTRIES, `must name at most ${MOST_ENTRIES}`)
 
 const audiences = z
   .array(z.string().regex(AUDIENCE, 'must be 1 to 255 visible ASCII characters'))
   .min(1, 'must name at least one audience, or "*"')
+  .max(MOST_ENTRIES, `must name at most ${MOST_ENTRIES}`)
   .refine((list) => list.length === 1 || !list.includes('*'), 'must not mix "*" with other audiences')
   .refine(
     (list) => list.every((audience) => audience === '*' || !audience.endsWith('*')),
@@ -110,10 +114,20 @@ function readDocument(document: Document.Parsed, at: At): Reading {
     const problems = document.errors.map((error) => `${at(error.pos[0])}: ${firstLine(error.message)}`)
     return { problems, name: undefined }
   }
-  const value: unknown = document.toJS()
+  const value = contentOf(document)
+  if (value instanceof Error) return { problems: [`${at(startOf(document))}: ${value.message}`], name: undefined }
   const result = policySchema.safeParse(value)
   if (result.success) return { policy: flatten(result.data), name: result.data.metadata.name, problems: [] }
   return { problems: result.error.issues.flatMap((issue) => describe(issue, document, at)), name: readableName(value) }
+}
+
+/** Aliases are resolved only now, and may lead nowhere. */
+function contentOf(document: Document.Parsed): unknown {
+  try {
+    return document.toJS()
+  } catch (error) {
+    return error
+  }
 }
 
 function flatten({ metadata, spec }: z.output<typeof policySchema>): AudiencePolicy {

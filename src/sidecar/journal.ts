@@ -1,6 +1,13 @@
 /** Turns what the keeper reports into log lines: one for each change, none for more of the same. */
-import type { Report } from '../keeper/loop.ts'
+import type { FileState, Report } from '../keeper/loop.ts'
 import type { Log } from './log.ts'
+
+const HELD: Record<FileState, string> = {
+  absent: 'it is not there yet',
+  good: 'the old one stays',
+  ending: 'the old one is about to expire',
+  expired: 'the old one has expired',
+}
 
 /** Tells `log` of each report; a failure that repeats itself word for word is told at level debug. */
 export function createJournal(log: Log): (report: Report) => void {
@@ -16,12 +23,13 @@ export function createJournal(log: Log): (report: Report) => void {
           renewInSeconds: seconds(report.renewInMs),
         })
       case 'failed': {
-        const { message, failed } = report.failure
-        const isNews = lastFailure.get(report.token) !== message
-        lastFailure.set(report.token, message)
-        const facts = { token: report.token, reason: failed, retryInSeconds: seconds(report.retryInMs) }
-        const held = report.isThere ? 'the old one stays' : 'it is not there yet'
-        return log(isNews ? 'warn' : 'debug', `token ${report.token}, ${held}: ${message}`, facts)
+        const { token, failure, file, retryInMs } = report
+        const line = `token ${token}, ${HELD[file]}: ${failure.message}`
+        const isNews = lastFailure.get(token) !== line
+        lastFailure.set(token, line)
+        const level = file === 'expired' ? 'error' : 'warn'
+        const facts = { token, reason: failure.failed, retryInSeconds: seconds(retryInMs) }
+        return log(isNews ? level : 'debug', line, facts)
       }
       case 'leapt':
         return log('warn', 'the clock leapt or the machine slept, renewing every token', {

@@ -23,14 +23,17 @@ export interface Environment {
 }
 
 /**
- * Cleans up after a former life and keeps every token of `config` until `signal` says stop.
+ * Cleans up after a former life and keeps every token of `config`.
+ * @param stop no attempt begins after it; what is under way is still written
+ * @param cut what is under way is given up
  * @throws ProjectorError `configuration-invalid` when the CA bundle is unusable
  */
 export function keepTokens(
   config: SidecarConfig,
   environment: Environment,
   report: (report: Report) => void,
-  signal: AbortSignal,
+  stop: AbortSignal,
+  cut: AbortSignal,
 ): Keeper {
   const { now, monotonic, random, setTimer } = environment
   const folder: Folder = { directory: config.directory, mode: Number.parseInt(config.fileMode, 8), random }
@@ -50,7 +53,8 @@ export function keepTokens(
       findFile: (name) => findFile(config.directory, name),
       replaceFile: (name, text) => replaceFile(folder, name, text),
     },
-    signal,
+    stop,
+    cut,
   )
   environment.onRenew(keeper.renewNow)
   return keeper

@@ -14,6 +14,7 @@ const DEFAULT_DEADLINE_SECONDS = 30
  */
 export async function once(config: SidecarConfig, environment: Environment): Promise<number> {
   const ending = new AbortController()
+  const refusing = new AbortController()
   const journal = createJournal(environment.log)
   const open = new Set(config.tokens.map(({ name }) => name))
   const seconds = config.startDeadlineSeconds || DEFAULT_DEADLINE_SECONDS
@@ -22,14 +23,17 @@ export async function once(config: SidecarConfig, environment: Environment): Pro
   function report(one: Report): void {
     const final = finalRefusal(one)
     if (final === undefined) journal(one)
-    else ending.abort()
+    else refusing.abort()
     refusal ??= final
-    if (one.kind === 'issued' || (one.kind === 'failed' && one.isThere)) open.delete(one.token)
+    if (one.kind === 'issued' || (one.kind === 'failed' && one.file !== 'absent')) open.delete(one.token)
     if (open.size === 0) ending.abort()
   }
 
   const cancel = environment.setTimer(seconds * 1000, () => ending.abort())
-  const keeper = keepTokens(config, environment, report, AbortSignal.any([environment.stop, ending.signal]))
+  const cut = AbortSignal.any([environment.stop, ending.signal])
+  // A refusal of one token lets the others that are under way be written.
+  const stop = AbortSignal.any([cut, refusing.signal])
+  const keeper = keepTokens(config, environment, report, stop, cut)
   await keeper.done
   cancel()
   if (refusal !== undefined) return end(environment, EXIT.refused, refusal, 'signer-refused')

@@ -17,7 +17,7 @@ export function missing(tokens: readonly TokenStatus[]): string[] {
 
 /** The sentence with which a start that waits has to end: the signer said no, and no reader has found this token yet. */
 export function finalRefusal(report: Report): string | undefined {
-  if (report.kind !== 'failed' || !report.failure.refused || report.isThere) return undefined
+  if (report.kind !== 'failed' || !report.failure.refused || report.file !== 'absent') return undefined
   return `token ${report.token}: ${report.failure.message}`
 }
 

@@ -22,16 +22,20 @@ export async function run(
   const metrics = createMetrics(config.tokens.map(({ name }) => name))
   const journal = createJournal(environment.log)
   let refusal: string | undefined
+  // Whoever finds a token was running before: its application lives on the other tokens, whatever happens to one.
+  let isStart = config.startDeadlineSeconds > 0
 
   function report(one: Report): void {
     metrics.count(one)
-    const final = config.startDeadlineSeconds === 0 ? undefined : finalRefusal(one)
+    if (one.kind === 'found') isStart = false
+    const final = isStart ? finalRefusal(one) : undefined
     if (final === undefined) journal(one)
     else ending.abort()
     refusal ??= final
   }
 
-  const keeper = keepTokens(config, environment, report, AbortSignal.any([environment.stop, ending.signal]))
+  const stop = AbortSignal.any([environment.stop, ending.signal])
+  const keeper = keepTokens(config, environment, report, stop, environment.stop)
   const ops = serve(opsListen, keeper, metrics, environment)
   await keeper.done
   ops?.close()

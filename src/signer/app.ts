@@ -51,7 +51,8 @@ export async function startSigner(config: SignerConfig, deps: SignerDeps): Promi
       log: deps.log,
       drainSeconds: config.drainSeconds,
       metrics: metrics.render,
-      unready: () => (policies.current().length === 0 ? 'no valid AudiencePolicy is loaded' : undefined),
+      // Without policy the exchange says so itself, and an unready pod would take discovery and JWKS away from everybody.
+      unready: () => undefined,
     })
     return {
       ports: service.ports as Signer['ports'],

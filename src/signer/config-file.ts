@@ -1,5 +1,5 @@
 /** Reads the issuers and clusters that a signer serves out of signer.yaml and reports every mistake at once. Pure. */
-import { parseDocument } from 'yaml'
+import { type Document, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { WELL_KNOWN_RESERVED_AUDIENCES } from '../policy/decide.ts'
 import { issuerUrlProblem } from './issuer-url.ts'
@@ -114,10 +114,21 @@ export function parseSettings(text: string, source: string): SignerSettings | { 
   if (document.errors.length > 0) {
     return { problems: document.errors.map(({ message }) => `${source}: ${message.split('\n')[0]}`) }
   }
-  const result = schema.safeParse(document.toJS())
+  const value = contentOf(document)
+  if (value instanceof Error) return { problems: [`${source}: ${value.message}`] }
+  const result = schema.safeParse(value)
   const problems = result.success ? contradictions(result.data) : result.error.issues.flatMap(describe)
   if (!result.success || problems.length > 0) return { problems: problems.map((problem) => `${source}: ${problem}`) }
   return settingsOf(result.data)
+}
+
+/** Aliases are resolved only now, and may lead nowhere. */
+function contentOf(document: Document): unknown {
+  try {
+    return document.toJS()
+  } catch (error) {
+    return error
+  }
 }
 
 /** Every audience that no policy can hand out. */

@@ -2,7 +2,7 @@
 import { type CallerFacts, EXCHANGE_MINIMUM_TTL_SECONDS } from '../contract.ts'
 import { isRefusal, type Refusal, refuse } from '../errors.ts'
 import { claimsOf } from '../policy/claims.ts'
-import { decide } from '../policy/decide.ts'
+import { decide, minimumTtlSeconds } from '../policy/decide.ts'
 import type { AudiencePolicy } from '../policy/document.ts'
 import { subjectOf } from '../policy/subject.ts'
 import type { IssuerSettings } from './config-file.ts'
@@ -58,8 +58,17 @@ export function grantToken(input: GrantInput): TokenGrant | Refusal {
   if (isRefusal(subject)) return subject
   const ttlSeconds = Math.min(decision.ttlSeconds, caller.expiresAt - now)
   if (ttlSeconds < EXCHANGE_MINIMUM_TTL_SECONDS) return tooLate(caller.expiresAt - now)
+  if (ttlSeconds < minimumTtlSeconds(ask.audience)) return tooShort(ask.audience, ttlSeconds)
   const extra = claimsOf(decision.claims, issuer.organization, caller)
   return { policy: decision.policy, ttlSeconds, claims: tokenClaims(input, subject, ttlSeconds, extra) }
+}
+
+/** Not a refusal for good: the kubelet renews the subject token when a fifth of its life is left. */
+function tooShort(audience: string, leftSeconds: number): Refusal {
+  return refuse(
+    'subject-token-ending',
+    `the subject token has ${leftSeconds} s left, and a token for ${audience} needs ${minimumTtlSeconds(audience)} s, never longer than its subject token; try again when the kubelet has renewed it`,
+  )
 }
 
 function tooLate(leftSeconds: number): Refusal {

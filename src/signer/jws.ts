@@ -83,7 +83,8 @@ export async function verifyCompact(token: string, jwk: Readonly<JWK>, alg: stri
     const { protectedHeader, payload } = await compactVerify(token, jwk, { algorithms: [alg] })
     return { header: { ...protectedHeader }, payload: new TextDecoder().decode(payload) }
   } catch (error) {
-    if (error instanceof errors.JOSEError) return undefined
+    // A published key may be no key at all: a point off its curve, a missing coordinate.
+    if (error instanceof errors.JOSEError || (error as Error).name === 'DataError') return undefined
     throw error
   }
 }

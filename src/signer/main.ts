@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { host } from '../host.ts'
 import { startSigner } from './app.ts'
+import { createAuditOutput } from './audit-output.ts'
 import { parseSignerConfig } from './config.ts'
 
 await host(process, {
@@ -10,5 +11,5 @@ await host(process, {
   logLevel: (config) => config.logLevel,
   facts: ({ issuer }) => ({ issuer: issuer.url, organization: issuer.organization }),
   start: (config, log) =>
-    startSigner(config, { now: Date.now, randomUUID, log, writeAudit: (line) => void process.stdout.write(line) }),
+    startSigner(config, { now: Date.now, randomUUID, log, writeAudit: createAuditOutput(process.stdout.fd) }),
 })

@@ -8,8 +8,8 @@ test('the text names every token, counts by how attempts ended, and leaves out t
   metrics.count({ kind: 'found', token: 'default', jti: 'j', expiresAt: 1 })
   metrics.count({ kind: 'issued', token: 'default', jti: 'j', expiresAt: 1, renewInMs: 1 })
   metrics.count({ kind: 'issued', token: 'default', jti: 'j', expiresAt: 1, renewInMs: 1 })
-  metrics.count({ kind: 'failed', token: 'aws', failure: refused, retryInMs: 1, isThere: false })
-  metrics.count({ kind: 'failed', token: 'aws', failure: unreachable, retryInMs: 1, isThere: false })
+  metrics.count({ kind: 'failed', token: 'aws', failure: refused, retryInMs: 1, file: 'absent' })
+  metrics.count({ kind: 'failed', token: 'aws', failure: unreachable, retryInMs: 1, file: 'absent' })
   metrics.count({ kind: 'leapt', byMs: 9000 })
   expect(metrics.text([status(), status({ name: 'aws', ...absent })])).toBe(`\
 # HELP token_projector_sidecar_token_expiry_timestamp_seconds When the token in the file expires.

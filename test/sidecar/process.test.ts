@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest'
+import { createAuthority } from '../../src/certificate/issue.ts'
 import type { SidecarConfig } from '../../src/contract.ts'
 import { readClaims } from '../../src/keeper/jwt.ts'
 import { refusal, startFakeSigner, yes } from '../keeper/fake-signer.ts'
@@ -144,6 +145,52 @@ test('run: a refusal while a valid token is there ends nothing', async () => {
   program.signal('SIGTERM')
   expect(await program.exitCode).toBe(0)
   expect(jtiOf()).toBe('found')
+})
+
+const two = [
+  { name: 'allowed', audience: 'vault', ttlSeconds: 3600 },
+  { name: 'refused', audience: 'other', ttlSeconds: 3600 },
+]
+
+/** Refuses the audience `other` at once and grants the rest after a while. */
+function refuseOneFirst(): void {
+  signer.answer = (asked, response) => {
+    if (asked.form.get('audience') === 'other') return refusal('no AudiencePolicy allows other')
+    const { body } = yes(asked)
+    setTimeout(() => response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body)), 300)
+    return undefined
+  }
+}
+
+test.each(['run', 'once'])('%s: a refusal of one token lets the one that is under way be written', async (verb) => {
+  refuseOneFirst()
+  const program = sidecar(verb, { tokens: two })
+  expect(await program.exitCode).toBe(77)
+  expect(program.lines().at(-1)?.msg).toContain('no AudiencePolicy allows other')
+  expect(jtiOf('allowed')).toMatch(/^jti-/)
+})
+
+test('run: after a restart a refused token does not end the others, on which the application lives', async () => {
+  putToken('allowed')
+  refuseOneFirst()
+  const program = sidecar('run', { tokens: two })
+  await program.line('no AudiencePolicy allows other')
+  await program.line('token allowed written')
+  expect(jtiOf('allowed')).toMatch(/^jti-/)
+  program.signal('SIGTERM')
+  expect(await program.exitCode).toBe(75)
+})
+
+test('run: no inherited variable turns off the verification of the signer', async () => {
+  const foreign = await createAuthority('foreign', new Date())
+  const wrong = { url: signer.url, caBundle: foreign.certificate }
+  const program = sidecar(
+    'once',
+    { signer: wrong, startDeadlineSeconds: 1 },
+    { env: { NODE_TLS_REJECT_UNAUTHORIZED: '0' } },
+  )
+  expect(await program.exitCode).toBe(75)
+  expect(signer.asked).toEqual([])
 })
 
 test('run: while the signer is away it goes on trying, and tells once', async () => {

@@ -31,9 +31,9 @@ test('every token at fault is named', () => {
 })
 
 test.each([
-  ['a refusal of a token that is not there', refused, false, 'token aws: signer refused: no policy'],
-  ['a refusal while an old one is there', refused, true, undefined],
-  ['a signer that is away', unreachable, false, undefined],
-])('%s: does it end a start that waits?', (_what, failure, isThere, expected) => {
-  expect(finalRefusal({ kind: 'failed', token: 'aws', failure, isThere, retryInMs: 1 })).toBe(expected)
+  ['a refusal of a token that is not there', refused, 'absent' as const, 'token aws: signer refused: no policy'],
+  ['a refusal while an old one is there', refused, 'good' as const, undefined],
+  ['a signer that is away', unreachable, 'absent' as const, undefined],
+])('%s: does it end a start that waits?', (_what, failure, file, expected) => {
+  expect(finalRefusal({ kind: 'failed', token: 'aws', failure, file, retryInMs: 1 })).toBe(expected)
 })

@@ -367,13 +367,15 @@ test('a new rule is in force without a restart; without any rule the exchange wa
   expect((await ask()).status).toBe(200)
 
   await writeFile(file, '')
-  await vi.waitFor(async () => expect((await own.ops('/readyz')).status).toBe(503), 5000)
+  await vi.waitFor(async () => expect((await own.ops('/metrics')).body).toMatch(/signer_policies 0$/m), 5000)
   const answer = await ask()
   expect(answer.status).toBe(503)
   expect(answer.headers['retry-after']).toMatch(/^[1-9]\d*$/)
   expect(JSON.parse(answer.body).error).toBe('temporarily_unavailable')
   expect(own.audit().at(-1)).toMatchObject({ decision: 'failed', reason: 'policy-unavailable' })
   expect((await own.ask('public', { path: jwksPath })).status).toBe(200)
+  // Unready, the pod would take discovery and JWKS with it.
+  expect((await own.ops('/readyz')).status).toBe(200)
 })
 
 test('a token that nobody can account for is not handed out', async () => {

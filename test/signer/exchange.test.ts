@@ -17,7 +17,7 @@ test.each([
   ['all parameters', GOOD, 3600],
   ['no lifetime', WITHOUT_TTL, 3600],
   ['the shortest lifetime', { ...GOOD, ttl_seconds: '10' }, 10],
-  ['the longest lifetime', { ...GOOD, ttl_seconds: '86400' }, 86_400],
+  ['a longer lifetime than any policy allows', { ...GOOD, ttl_seconds: '900000' }, 900_000],
 ])('a request with %s is read', (_name, form, ttlSeconds) => {
   expect(parseExchange(form)).toEqual({ subjectToken: 'a.b.c', audience: 'sts.amazonaws.com', ttlSeconds })
 })
@@ -46,9 +46,8 @@ test.each([
     '9 seconds',
     { ...GOOD, ttl_seconds: '9' },
     'malformed-request',
-    'ttl_seconds must be a whole number from 10 to 86400',
+    'ttl_seconds must be a whole number of seconds, 10 or more',
   ],
-  ['more than a day', { ...GOOD, ttl_seconds: '86401' }, 'malformed-request', 'ttl_seconds must be'],
   ['half seconds', { ...GOOD, ttl_seconds: '10.5' }, 'malformed-request', 'ttl_seconds must be'],
   ['an exponent', { ...GOOD, ttl_seconds: '1e3' }, 'malformed-request', 'ttl_seconds must be'],
   ['an empty lifetime', { ...GOOD, ttl_seconds: '' }, 'malformed-request', 'ttl_seconds must be'],

@@ -34,7 +34,8 @@ export async function readRoots({ caFile }: Source): Promise<{ ca?: string }> {
 function get(url: string, tls: RequestOptions): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   // No agent: this happens every few minutes, and a kept connection would only grow old.
-  const outgoing = request(url, { ...tls, agent: false, signal: AbortSignal.timeout(TIMEOUT_MS) }, (answer) => {
+  const options = { ...tls, agent: false as const, rejectUnauthorized: true, signal: AbortSignal.timeout(TIMEOUT_MS) }
+  const outgoing = request(url, options, (answer) => {
     // A redirect is a status like any other: whoever can redirect could choose the keys.
     if (answer.statusCode !== 200) {
       answer.destroy()

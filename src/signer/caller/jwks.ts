@@ -7,7 +7,7 @@ import { verifyCompact } from '../jws.ts'
 import { callerOf } from './claims.ts'
 import { peek } from './compact.ts'
 import { fetchJwks, readRoots } from './fetch.ts'
-import { createKeyCache, FILE_POLICY, type KeyCache, URL_POLICY } from './key-cache.ts'
+import { createKeyCache, FILE_POLICY, type KeyCache, type NoKey, URL_POLICY } from './key-cache.ts'
 
 /** @returns who sent the subject token, from facts that its cluster vouches for; or why nobody is believed */
 export type Authenticate = (subjectToken: string) => Promise<CallerFacts | Refusal>
@@ -53,10 +53,18 @@ export async function createJwksCaller(
   }
 }
 
-function keyless(why: 'unknown' | 'unavailable', cluster: string): Refusal {
-  return why === 'unknown'
-    ? refuse('subject-token-untrusted', `cluster ${cluster} publishes no key with the kid of the subject token`)
-    : refuse('cluster-unavailable', `the keys of cluster ${cluster} cannot be fetched now; see the signer's log`)
+function keyless(why: NoKey, cluster: string): Refusal {
+  switch (why) {
+    case 'unknown':
+      return refuse('subject-token-untrusted', `cluster ${cluster} publishes no key with the kid of the subject token`)
+    case 'unsure':
+      return refuse(
+        'cluster-unavailable',
+        `cluster ${cluster} had no key with the kid of the subject token when it was last asked; it is asked again shortly, try again`,
+      )
+    case 'unavailable':
+      return refuse('cluster-unavailable', `the keys of cluster ${cluster} cannot be fetched now; see the signer's log`)
+  }
 }
 
 async function keysOf(cluster: ClusterSettings, deps: CallerDeps): Promise<KeyCache> {

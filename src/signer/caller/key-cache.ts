@@ -11,8 +11,8 @@ export interface CachePolicy {
   staleMs: number
 }
 
-/** A file costs nothing to read again. */
-export const FILE_POLICY: CachePolicy = { freshMs: 1_000, cooldownMs: 1_000, staleMs: 3_600_000 }
+/** A file costs next to nothing to read again, so an unknown key is looked for at once. */
+export const FILE_POLICY: CachePolicy = { freshMs: 1_000, cooldownMs: 0, staleMs: 3_600_000 }
 /**
  * Ten minutes and thirty seconds are what verifiers of OIDC tokens commonly do.
  * Without its API server a cluster's identity tokens, which live an hour, end too, so keys are kept as long.
@@ -28,9 +28,14 @@ export interface KeyCacheOptions {
   onFailure(error: unknown): void
 }
 
+/**
+ * `unknown`: the cluster has no such key. `unsure`: it had none when it was last asked, and it is not asked again yet.
+ * `unavailable`: its keys cannot be had now.
+ */
+export type NoKey = 'unknown' | 'unsure' | 'unavailable'
+
 export interface KeyCache {
-  /** `unknown`: the cluster has no such key. `unavailable`: its keys cannot be had now. */
-  find(kid: string): Promise<ClusterKey | 'unknown' | 'unavailable'>
+  find(kid: string): Promise<ClusterKey | NoKey>
   /** Fetches whatever the age. @returns whether that worked */
   refresh(): Promise<boolean>
 }
@@ -69,14 +74,16 @@ export function createKeyCache({ policy, load, now, onFailure }: KeyCacheOptions
   const since = (moment: number) => Math.abs(now() - moment)
   const mayFetch = () => pending !== undefined || since(attemptedAt) >= policy.cooldownMs
 
-  async function find(kid: string): Promise<ClusterKey | 'unknown' | 'unavailable'> {
+  async function find(kid: string): Promise<ClusterKey | NoKey> {
+    const askedAt = now()
     if (since(loadedAt) >= policy.freshMs && mayFetch()) await refresh()
     if (keys === undefined || since(loadedAt) >= policy.staleMs) return 'unavailable'
     const known = keys.get(kid)
     if (known !== undefined) return known
     if (mayFetch()) await refresh()
-    // A key may be new and we cannot know: the caller shall try again.
-    return keys.get(kid) ?? (isFailing ? 'unavailable' : 'unknown')
+    if (isFailing) return keys.get(kid) ?? 'unavailable'
+    // Only a fetch that began after the question knows: the key may be newer than what we have.
+    return keys.get(kid) ?? (attemptedAt >= askedAt ? 'unknown' : 'unsure')
   }
 
   return { find, refresh }

@@ -1,5 +1,5 @@
 /** Keeps the signing keys in a file: made once on the first start, read ever after, never silently made again. */
-import { type FileHandle, link, open, unlink } from 'node:fs/promises'
+import { constants, type FileHandle, link, open, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { ProjectorError } from '../../errors.ts'
 import type { Log } from '../../log.ts'
@@ -53,7 +53,8 @@ async function parse(path: string, text: string, alg: SigningAlgorithm): Promise
 async function readPrivate(path: string): Promise<string | undefined> {
   let file: FileHandle
   try {
-    file = await open(path, 'r')
+    // Non-blocking, because opening a pipe would wait for somebody to write.
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined
     throw await forbidden(path, 'read', error)

@@ -46,8 +46,21 @@ test('an unknown key is looked for at once, but not again and again', async () =
   state.now += 31 * SECOND
   state.kids = ['one', 'two']
   expect(await cache.find('two')).toMatchObject({ jwk: { kid: 'two' } })
-  for (let attempt = 0; attempt < 50; attempt += 1) expect(await cache.find('three')).toBe('unknown')
+  state.now += 1
+  for (let attempt = 0; attempt < 50; attempt += 1) expect(await cache.find('three')).toBe('unsure')
   expect(state.fetches).toBe(2)
+})
+
+test('a key that the cluster publishes while it is not asked again is no final no', async () => {
+  const { state, cache } = cluster(['one'])
+  await cache.find('garbage')
+  state.kids = ['one', 'two']
+  state.now += SECOND
+  expect(await cache.find('two')).toBe('unsure')
+  state.now += 30 * SECOND
+  expect(await cache.find('two')).toMatchObject({ jwk: { kid: 'two' } })
+  state.now += 31 * SECOND
+  expect(await cache.find('garbage')).toBe('unknown')
 })
 
 test('a key that is gone from the cluster is gone here', async () => {
