@@ -1,6 +1,7 @@
 /** Reads a process's environment once against a schema and reports everything wrong with it at once. Pure. */
 import { z } from 'zod'
 import { ProjectorError } from './errors.ts'
+import { WELL_KNOWN_RESERVED_AUDIENCES } from './policy/decide.ts'
 
 const PREFIX = 'TOKEN_PROJECTOR_'
 
@@ -24,6 +25,15 @@ export const httpsUrl = z.string().refine((text) => {
   const url = URL.canParse(text) ? new URL(text) : undefined
   return url?.protocol === 'https:' && url.username === '' && url.search === '' && url.hash === ''
 }, 'must be an https:// URL without user, query and fragment')
+
+/** One value, unique per installation; a login to the cluster would go to the signer with every request otherwise. */
+export const identityAudience = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 visible ASCII characters')
+  .refine(
+    (audience) => !WELL_KNOWN_RESERVED_AUDIENCES.includes(audience),
+    'must not be an audience of the API server; the default is the issuer URL and /token',
+  )
 
 export const path = z.string().min(1, 'must be a path')
 

@@ -30,6 +30,7 @@ export const REASONS = {
   'missing-annotation': annotation('an annotation that another one needs is absent'),
   'not-opted-in': annotation('annotations with our prefix, none of which asks for a token'),
   'too-many-tokens': annotation('more than sixteen tokens for one pod'),
+  'too-many-annotations': annotation('more annotations with our prefix than any pod needs'),
   'duplicate-token': annotation('two annotations that define the same token'),
   'unknown-token': annotation('an annotation that refers to a token nobody defined'),
   'unknown-container': annotation('an annotation that names a container the pod does not have'),

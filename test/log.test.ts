@@ -13,6 +13,7 @@ const jwk = await exportJWK(privateKey)
 test.each([
   ['a token', token, token],
   ['a token within a sentence', `could not use ${token}, sorry`, token],
+  ['a token glued to what stands before it', `token_${token}`, token],
   ['a token without its signature', token.split('.').slice(0, 2).join('.'), token.split('.')[1] as string],
   ['a private key', `key: ${pem}!`, pem.split('\n')[1] as string],
   ['a private key cut short', pem.slice(0, 80), pem.slice(40, 80)],
@@ -56,3 +57,12 @@ test('every way of logging a secret goes through the filter and each line stays 
     expect(JSON.parse(line)).toMatchObject({ process: 'signer', time: expect.stringMatching(/^\d{4}-.*Z$/) })
   }
 })
+
+test.each(['eyJ', 'eyJ.', '-----BEGIN PRIVATE KEY-----', '-----BEGIN ', '"d":"'])(
+  'a megabyte of %j, which a caller may choose, takes no more than a linear time',
+  (part) => {
+    const text = part.repeat(Math.ceil((1 << 20) / part.length))
+    // Quadratic, this would take minutes, and the runner's own limit would end it.
+    expect(redact(text).length).toBeLessThanOrEqual(text.length + 20)
+  },
+)

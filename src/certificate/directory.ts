@@ -33,7 +33,7 @@ export interface TlsSource {
 export async function watchTls(directory: string, log: Log): Promise<TlsSource> {
   let pair = await readTls(directory)
   const listeners: ((pair: TlsPair) => void)[] = []
-  const end = await watchDirectory(directory, () => void reload())
+  const end = await watchDirectory(directory, () => void reload(), log)
 
   async function reload(): Promise<void> {
     try {

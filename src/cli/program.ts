@@ -1,6 +1,6 @@
 /** Reads the command line: the one door to commander. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
-import { httpsUrl, listen } from '../config.ts'
+import { httpsUrl, identityAudience, listen } from '../config.ts'
 import { DEFAULT_ANNOTATION_PREFIX, EXIT } from '../contract.ts'
 import { VERSION } from '../version.ts'
 import {
@@ -81,14 +81,18 @@ function injectCommand(use: (options: InjectOptions) => void): Command {
     )
     .option('-f, --filename <file>', 'the objects; - is standard input', '-')
     .option('--policy <file>', 'AudiencePolicy documents to check against; without it policy is not checked')
-    .option('--image <image>', 'image of the sidecar', DEFAULT_IMAGE)
+    .addOption(new Option('--image <image>', 'image of the sidecar').default(DEFAULT_IMAGE).argParser(parseImage))
     .addOption(
       new Option('--signer-url <url>', 'where sidecars reach the signer')
         .default(DEFAULT_SIGNER_URL)
         .argParser(parseUrl),
     )
     .option('--signer-ca <file>', 'PEM roots that verify the signer; without it the public ones')
-    .option('--identity-audience <audience>', 'audience of identity tokens', identityAudienceOf(LOCAL_ISSUER))
+    .addOption(
+      new Option('--identity-audience <audience>', 'audience of identity tokens')
+        .default(identityAudienceOf(LOCAL_ISSUER))
+        .argParser(parseAudience),
+    )
     .action((flags) =>
       use({ ...flags, file: flags.filename, prefix: flags.annotationPrefix, policyFile: flags.policy }),
     )
@@ -110,7 +114,11 @@ function execCommand(use: (options: ExecOptions) => void): Command {
     .option('--map <path=folder>', 'a local folder for a path in containers (repeatable)', collectMapping)
     .addOption(new Option('--issuer <url>', 'issuer of the tokens').default(LOCAL_ISSUER).argParser(parseUrl))
     .option('--organization <name>', 'first part of every subject', LOCAL_ORGANIZATION)
-    .option('--identity-audience <audience>', 'audience of identity tokens (default: ISSUER/token)')
+    .addOption(
+      new Option('--identity-audience <audience>', 'audience of identity tokens (default: ISSUER/token)').argParser(
+        parseAudience,
+      ),
+    )
     .option('--key-file <file>', 'signing keys to keep; made when it is not there (default: new keys for this run)')
     .addOption(
       new Option('--public-listen <host:port>', 'where discovery and JWKS are served')
@@ -157,6 +165,17 @@ function parseUrl(text: string): string {
   const result = httpsUrl.safeParse(text)
   if (result.success) return result.data
   throw new InvalidArgumentError('must be an https:// URL without user, query and fragment')
+}
+
+function parseAudience(text: string): string {
+  const result = identityAudience.safeParse(text)
+  if (result.success) return result.data
+  throw new InvalidArgumentError(result.error.issues.map(({ message }) => message).join('; '))
+}
+
+function parseImage(text: string): string {
+  if (/^[\x21-\x7e]+$/.test(text)) return text
+  throw new InvalidArgumentError('must be an image reference')
 }
 
 function parseListen(text: string): string {

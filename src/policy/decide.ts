@@ -1,6 +1,7 @@
 /** Decides which service account may have a token for which audience; denies unless a rule allows. Pure. */
 import { AZURE_MINIMUM_TTL_SECONDS, EXCHANGE_MINIMUM_TTL_SECONDS } from '../contract.ts'
 import { type Refusal, refuse } from '../errors.ts'
+import { redact } from '../redact.ts'
 import type { AudiencePolicy, ClaimsProfile } from './document.ts'
 
 /** What API servers call themselves by default; a token with one of these would be a login to the cluster. */
@@ -43,23 +44,25 @@ export interface Grant {
  * @returns a refusal whose message names the rule that is missing or in the way
  */
 export function decide(policies: readonly AudiencePolicy[], ask: Ask, reserved: ReadonlySet<string>): Grant | Refusal {
+  // A token that was pasted as an audience is shown to nobody.
+  const audience = redact(ask.audience)
   const who = `service account ${ask.namespace}/${ask.serviceAccount}`
   if (reserved.has(ask.audience)) {
     return refuse(
       'reserved-audience',
-      `the audience ${ask.audience} belongs to the API server or to the signer itself and is given to nobody; ask for the audience of the service that reads the token`,
+      `the audience ${audience} belongs to the API server or to the signer itself and is given to nobody; ask for the audience of the service that reads the token`,
     )
   }
   const matching = policies.filter((policy) => matches(policy, ask)).sort((a, b) => (a.name < b.name ? -1 : 1))
   const deny = matching.find((policy) => policy.effect === 'Deny')
   if (deny !== undefined) {
-    return refuse('denied-by-policy', `AudiencePolicy ${deny.name} denies ${who} the audience ${ask.audience}`)
+    return refuse('denied-by-policy', `AudiencePolicy ${deny.name} denies ${who} the audience ${audience}`)
   }
   const [allow] = matching
   if (allow === undefined) {
     return refuse(
       'no-matching-policy',
-      `no AudiencePolicy allows ${who} the audience ${ask.audience}; add one with from.namespaces [${ask.namespace}], from.serviceAccounts [${ask.serviceAccount}], to.audiences [${ask.audience}]`,
+      `no AudiencePolicy allows ${who} the audience ${audience}; add one with from.namespaces [${ask.namespace}], from.serviceAccounts [${ask.serviceAccount}], to.audiences [${audience}]`,
     )
   }
   return grant(allow, ask)

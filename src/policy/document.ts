@@ -77,19 +77,22 @@ export function parsePolicies(text: string, source: string): ParsedPolicies {
   const parsed: ParsedPolicies = { policies: [], problems: [], invalid: [] }
   const documents = parseAllDocuments(text, { lineCounter: lines, uniqueKeys: true })
   const seen = new Set<string>()
+  const twice = new Set<string>()
   for (const document of Array.isArray(documents) ? documents : []) {
     if (isEmpty(document)) continue
     const at = (offset: number) => `${source}:${lines.linePos(offset).line}`
     const { policy, name, problems } = readDocument(document, at)
     if (name !== undefined && seen.has(name)) {
       problems.push(`${at(startOf(document))}: metadata.name ${name} is used by an earlier document`)
+      twice.add(name)
     }
     if (name !== undefined) seen.add(name)
     parsed.problems.push(...problems)
     if (problems.length > 0) parsed.invalid.push(name)
     else if (policy !== undefined) parsed.policies.push(policy)
   }
-  return parsed
+  // Which of the two was meant nobody knows, and one may be a Deny.
+  return { ...parsed, policies: parsed.policies.filter((policy) => !twice.has(policy.name)) }
 }
 
 function isEmpty(document: Document.Parsed): boolean {

@@ -39,7 +39,7 @@ export async function watchPolicyFile(path: string, log: Log): Promise<PolicySou
     else log.error({ path, problems }, 'the new policy has mistakes; the last valid form of each rule stays in force')
   }
 
-  const end = await watchDirectory(dirname(path), () => void reload())
+  const end = await watchDirectory(dirname(path), () => void reload(), log)
   return { current: () => policies, problems: () => problems, close: end }
 }
 

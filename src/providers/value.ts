@@ -15,9 +15,12 @@ export const AUDIENCE: Rule = { pattern: /^[\x21-\x7e]{1,255}$/, shape: '1 to 25
 /** Enough to recognize one's own value by. */
 const SHOWN_CHARACTERS = 80
 
+/** Longer text is cut before anything looks at it: callers choose it. */
+const JUDGED_CHARACTERS = 4096
+
 /** "No" to a value, showing it and what would be right; a token pasted there by mistake is not shown. */
 export function badValue(key: string, value: string, shape: string): Refusal {
-  const text = redact(value)
+  const text = redact(value.slice(0, JUDGED_CHARACTERS))
   const shown = text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}...` : text
   return refuse('bad-annotation-value', `${key} is ${JSON.stringify(shown)}; it must be ${shape}`)
 }

@@ -1,6 +1,6 @@
 /** The admission service: answers reviews, logs and counts each, and never turns our own fault into a denial. */
 import { X509Certificate } from 'node:crypto'
-import { ProjectorError } from '../errors.ts'
+import { ProjectorError, type Reason } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { type FastifyInstance, type FastifyReply, type ServiceOptions, startService } from '../service.ts'
 import type { WebhookConfig } from './config.ts'
@@ -67,7 +67,6 @@ function serviceOf(config: WebhookConfig, sources: Sources, deps: WebhookDeps): 
   }
 }
 
-/** A port that is taken or forbidden is a matter of configuration. */
 /** @param context read for every review, so that a new policy or CA counts at once */
 export function admissionRoutes(
   app: FastifyInstance,
@@ -77,19 +76,16 @@ export function admissionRoutes(
 ): void {
   app.post(ADMISSION_PATH, async (request) => {
     const startedAt = monotonicMs()
-    const count = ({ outcome, reason }: { outcome: string; reason: string }) =>
-      metrics.countReview(outcome, reason, (monotonicMs() - startedAt) / 1000)
-    try {
-      const admission = admit(request.body, context())
-      count(admission)
-      logReview(log, admission)
-      return admission.response
-    } catch (error) {
-      count({ outcome: 'failed', reason: error instanceof ProjectorError ? error.reason : 'internal' })
-      throw error
-    }
+    const admission = admit(request.body, context())
+    metrics.countReview(admission.outcome, admission.reason, (monotonicMs() - startedAt) / 1000)
+    logReview(log, admission)
+    return admission.response
   })
-  app.setErrorHandler((error, _request, reply) => answerFault(error, reply, log))
+  // Bodies that never became a review arrive here too, and a pod that is not created for one is counted like the others.
+  app.setErrorHandler((error, _request, reply) => {
+    metrics.countReview('failed', reasonOf(error), 0)
+    return answerFault(error, reply, log)
+  })
 }
 
 /** A line a review: who and what, nothing of the pod's content. */
@@ -106,6 +102,11 @@ async function answerFault(error: unknown, reply: FastifyReply, log: Log): Promi
   log[status < 500 ? 'warn' : 'error']({ err: error, status }, 'review not answered')
   reply.code(status).type('text/plain; charset=utf-8')
   return `${status < 500 && error instanceof Error ? error.message : 'the webhook could not do its work; its log says why'}\n`
+}
+
+function reasonOf(error: unknown): Reason {
+  if (error instanceof ProjectorError) return error.reason
+  return statusOf(error) < 500 ? 'input-malformed' : 'internal'
 }
 
 function statusOf(error: unknown): number {

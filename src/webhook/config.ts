@@ -1,6 +1,6 @@
 /** The webhook's environment. Pure. */
 import { z } from 'zod'
-import { common, httpsUrl, listen, parseEnvironment, path } from '../config.ts'
+import { common, httpsUrl, identityAudience, listen, parseEnvironment, path } from '../config.ts'
 import { DEFAULT_ANNOTATION_PREFIX } from '../contract.ts'
 
 /** A DNS name, as Kubernetes wants before the slash of an annotation. */
@@ -11,7 +11,10 @@ const prefix = z
     `must be a DNS name and a slash, such as ${DEFAULT_ANNOTATION_PREFIX}`,
   )
 
-const audience = z.string().regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 visible ASCII characters')
+const audiences = z
+  .string()
+  .transform((text) => text.split(',').map((audience) => audience.trim()))
+  .refine((list) => list.every((audience) => audience !== ''), 'must be audiences, separated by commas')
 const image = z.string().regex(/^[\x21-\x7e]+$/, 'must be an image reference')
 
 const schema = z
@@ -21,7 +24,8 @@ const schema = z
     ANNOTATION_PREFIX: prefix.default(DEFAULT_ANNOTATION_PREFIX),
     SIDECAR_IMAGE: image,
     SIGNER_URL: httpsUrl,
-    IDENTITY_AUDIENCE: audience,
+    IDENTITY_AUDIENCE: identityAudience,
+    RESERVED_AUDIENCES: audiences.default([]),
     SIGNER_CA_FILE: path.optional(),
     SIGNER_CA_CONFIGMAP: z.string().optional(),
     POLICY_FILE: path.optional(),

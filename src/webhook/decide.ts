@@ -27,7 +27,10 @@ export type Decision =
 export function decide(settings: Settings, facts: PodFacts, context: InjectionContext): Decision {
   const verdicts = context.policyCheck === 'off' ? [] : settings.tokens.map((token) => judge(token, facts, context))
   const denials = verdicts.flatMap(({ denial }) => denial ?? [])
-  const refusals = unknownContainers(settings, facts, context.prefix)
+  const refusals = [
+    ...unknownContainers(settings, facts, context.prefix),
+    ...unreadable(settings, facts, context.prefix),
+  ]
   if (context.policyCheck === 'refuse') refusals.push(...denials)
   if (refusals.length > 0) return { outcome: 'refused', refusals }
   const warnings = verdicts.flatMap(({ warning, denial }) => warning ?? denial?.message ?? [])
@@ -61,6 +64,19 @@ function injectionOf(settings: Settings, facts: PodFacts, context: InjectionCont
     conflictAnnotation: `${context.prefix}on-conflict`,
     status: { annotation: `${context.prefix}status`, value: `injected ${context.version}` },
   }
+}
+
+/** A mode that keeps the application itself out would let the pod start and fail every read. */
+function unreadable({ fileMode }: Settings, facts: PodFacts, prefix: string): Refusal[] {
+  const [, , group, others] = fileMode
+  const isReadable = others === '4' || facts.commonUserId !== undefined || (group === '4' && facts.hasVolumeGroup)
+  if (isReadable) return []
+  return [
+    refuse(
+      'bad-annotation-value',
+      `${prefix}file-mode is ${fileMode}, which the containers cannot read: they have neither one runAsUser in common nor, for a mode that their group may read by, an fsGroup; set one of them, or use 0644`,
+    ),
+  ]
 }
 
 function receives(name: string, { containers, skipContainers }: Settings): boolean {

@@ -10,8 +10,13 @@ export interface PodFacts extends ProviderFacts {
   containers: readonly string[]
   /** The one user id, other than 0, with which every container of the pod runs. */
   commonUserId: number | undefined
+  /** The pod's volumes belong to a group that all of its containers are in. */
+  hasVolumeGroup: boolean
   hostNetwork: boolean
 }
+
+/** A DNS label; the API server checks it only after us. */
+const MAXIMUM_NAME_CHARACTERS = 63
 
 const OURS: readonly string[] = [SIDECAR_CONTAINER, FETCH_CONTAINER]
 
@@ -37,6 +42,7 @@ export function readPod(pod: JsonObject, namespace: string): PodFacts {
     annotations: objectAt(metadata, 'annotations', 'metadata.annotations'),
     containers: containers.map(nameOf),
     commonUserId: commonUserId(spec, containers),
+    hasVolumeGroup: memberOf(objectAt(spec, 'securityContext', 'spec.securityContext'), 'fsGroup') !== undefined,
     hostNetwork: memberOf(spec, 'hostNetwork') === true,
   }
 }
@@ -44,6 +50,8 @@ export function readPod(pod: JsonObject, namespace: string): PodFacts {
 export function nameOf(container: JsonObject): string {
   const name = textAt(container, 'name', 'the name of a container')
   if (name === undefined) throw malformed('the name of a container', 'there')
+  if (name.length > MAXIMUM_NAME_CHARACTERS)
+    throw malformed('the name of a container', `at most ${MAXIMUM_NAME_CHARACTERS} characters`)
   return name
 }
 

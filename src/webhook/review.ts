@@ -101,9 +101,12 @@ function shortened(warning: string): string {
   return warning.length <= WARNING_CHARACTERS ? warning : `${warning.slice(0, WARNING_CHARACTERS - 3)}...`
 }
 
+/** The longest name of a pod; what is longer is refused after us, and must not fill the log until then. */
+const NAME_CHARACTERS = 253
+
 function podNameOf(request: JsonObject): string {
   const pod = memberOf(request, 'object')
   const metadata = isObject(pod) ? memberOf(pod, 'metadata') : undefined
   if (!isObject(metadata)) return ''
-  return String(memberOf(metadata, 'name') ?? memberOf(metadata, 'generateName') ?? '')
+  return String(memberOf(metadata, 'name') ?? memberOf(metadata, 'generateName') ?? '').slice(0, NAME_CHARACTERS)
 }

@@ -34,8 +34,10 @@ export function readSettings(facts: PodFacts, prefix: string): Settings | Refusa
     .map(([key, value]) => [key.slice(prefix.length), value] as const)
     .sort(([a], [b]) => (a < b ? -1 : 1))
   if (own.length === 0) return undefined
+  // What a pod may hold is only checked after us, so what we look at is bounded here.
+  if (own.length > BOUNDS.annotations) return [tooMany(prefix, own.length)]
   const unusable = own.flatMap(([suffix, value]) => judge(prefix, suffix, value))
-  const texts = new Map(own.filter((entry): entry is [string, string] => typeof entry[1] === 'string'))
+  const texts = new Map(own.filter((entry): entry is [string, string] => isWithinBounds(...entry)))
   const values: Values = {
     get: (suffix) => texts.get(suffix),
     key: (suffix) => prefix + suffix,
@@ -44,14 +46,35 @@ export function readSettings(facts: PodFacts, prefix: string): Settings | Refusa
   return assemble(values, facts, unusable)
 }
 
+/** More than sixteen tokens with all that can be said of each; Kubernetes' own limit of a name; any honest value. */
+const BOUNDS = { annotations: 64, suffixCharacters: 63, valueCharacters: 4096 } as const
+
+function isWithinBounds(suffix: string, value: unknown): boolean {
+  return suffix.length <= BOUNDS.suffixCharacters && typeof value === 'string' && value.length <= BOUNDS.valueCharacters
+}
+
+function tooMany(prefix: string, count: number): Refusal {
+  return refuse(
+    'too-many-annotations',
+    `${count} annotations begin with ${prefix}, and a pod may have ${BOUNDS.annotations}; remove some`,
+  )
+}
+
 /** What is wrong with an annotation before its meaning is looked at. */
 function judge(prefix: string, suffix: string, value: unknown): Refusal[] {
+  if (suffix.length > BOUNDS.suffixCharacters) {
+    const shown = `${prefix}${suffix.slice(0, BOUNDS.suffixCharacters)}...`
+    const most = `at most ${BOUNDS.suffixCharacters} characters behind the slash`
+    return [refuse('unknown-annotation', `${shown} is not known; an annotation has ${most}`)]
+  }
   const key = prefix + suffix
   if (recognize(suffix) === undefined) {
     const nearest = prefix + nearestTo(suffix)
     return [refuse('unknown-annotation', `${key} is not known; the nearest known annotation is ${nearest}`)]
   }
   if (typeof value !== 'string') return [badValue(key, String(value), 'a string: put quotes around it')]
+  if (value.length > BOUNDS.valueCharacters)
+    return [badValue(key, value, `at most ${BOUNDS.valueCharacters} characters`)]
   return []
 }
 

@@ -21,7 +21,7 @@ export interface BundleSource {
  */
 export async function watchSignerCa(path: string, log: Log): Promise<BundleSource> {
   let bundle = await readBundle(path)
-  const end = await watchDirectory(dirname(path), () => void reload())
+  const end = await watchDirectory(dirname(path), () => void reload(), log)
 
   async function reload(): Promise<void> {
     try {

@@ -55,6 +55,6 @@ export function contextOf(config: WebhookConfig, { signerCa, policy }: Sources):
     identityAudience: config.IDENTITY_AUDIENCE,
     policyCheck: config.POLICY_CHECK,
     policies: policy?.current() ?? [],
-    reserved: new Set([...WELL_KNOWN_RESERVED_AUDIENCES, config.IDENTITY_AUDIENCE]),
+    reserved: new Set([...WELL_KNOWN_RESERVED_AUDIENCES, config.IDENTITY_AUDIENCE, ...config.RESERVED_AUDIENCES]),
   }
 }

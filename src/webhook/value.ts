@@ -25,11 +25,13 @@ export function readChoice<Choice extends string>(
   return badValue(key, value, `${inWords(choices)}; the nearest is ${closest(value, [...choices])}`)
 }
 
+const MAXIMUM_NAMES = 64
+
 /** Names of containers, separated by commas, with spaces around them if one likes. */
 export function readNames(key: string, value: string): string[] | Refusal {
   const names = value.split(',').map((name) => name.trim())
-  if (names.every((name) => name !== '')) return [...new Set(names)]
-  return badValue(key, value, 'names of containers, separated by commas')
+  if (names.length <= MAXIMUM_NAMES && names.every((name) => name !== '')) return [...new Set(names)]
+  return badValue(key, value, `names of at most ${MAXIMUM_NAMES} containers, separated by commas`)
 }
 
 /** Readable by its owner, writable by nobody else; always four digits in the answer. */

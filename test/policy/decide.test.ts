@@ -99,3 +99,10 @@ test('the order of the policies never matters', () => {
     }),
   )
 })
+
+test('a token that was pasted as an audience is not shown', () => {
+  const audience = `eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl`
+  expect(decide([], { ...ask, audience }, reserved)).toMatchObject({
+    message: expect.stringContaining('the audience [redacted token]; add'),
+  })
+})

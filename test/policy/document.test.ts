@@ -75,9 +75,9 @@ test.each([
   expect(policies).toEqual([])
 })
 
-test('a name used twice is a mistake and the first document stays', () => {
-  const { policies, problems } = parsePolicies(`${good}---\n${good.replace('Allow', 'Deny')}`, 'p.yaml')
-  expect(policies.map(({ effect }) => effect)).toEqual(['Allow'])
+test('a name used twice is a mistake of both documents', () => {
+  const { policies, problems, invalid } = parsePolicies(`${good}---\n${good.replace('Allow', 'Deny')}`, 'p.yaml')
+  expect([policies, invalid]).toEqual([[], ['checkout-to-aws']])
   expect(problems).toEqual(['p.yaml:9: metadata.name checkout-to-aws is used by an earlier document'])
 })
 

@@ -33,6 +33,7 @@ test('what is required is enough', () => {
     SIDECAR_IMAGE: 'registry.example/token-projector:0.1.0',
     SIGNER_URL: 'https://signer.example',
     IDENTITY_AUDIENCE: 'https://issuer.example/token',
+    RESERVED_AUDIENCES: [],
     POLICY_FILE: '/policy.yaml',
     POLICY_CHECK: 'refuse',
   })
@@ -82,4 +83,15 @@ test.each([
   { SIGNER_CA_CONFIGMAP: 'a/b', SIGNER_CA_FILE: '/ca.crt' },
 ])('taken: %j', (changes) => {
   expect(problemsOf(changes)).toBe('')
+})
+
+test.each(['https://kubernetes.default.svc', 'api', 'two words'])('the identity audience is not %s', (audience) => {
+  expect(() => parseWebhookConfig({ ...GOOD, TOKEN_PROJECTOR_IDENTITY_AUDIENCE: audience })).toThrow(
+    /IDENTITY_AUDIENCE must/,
+  )
+})
+
+test('further audiences are reserved, separated by commas', () => {
+  const env = { ...GOOD, TOKEN_PROJECTOR_RESERVED_AUDIENCES: 'https://cluster.example, vpc' }
+  expect(parseWebhookConfig(env).RESERVED_AUDIENCES).toEqual(['https://cluster.example', 'vpc'])
 })
