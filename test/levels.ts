@@ -13,19 +13,30 @@ interface Level {
   command: string[]
   /** Counts a finished level; without it the level counts as one. */
   count?: () => Promise<Count>
+  /** Why this machine cannot run it. */
+  problem?: string | undefined
 }
 
-const REPORT = '.cache/unit.json'
+const REPORTS = '.cache/reports'
 
 const levels: Level[] = [
   { name: 'types', command: ['tsc', '--noEmit'] },
   { name: 'style', command: ['biome', 'check', '--error-on-warnings'] },
-  {
-    name: 'unit and flow',
-    command: ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${REPORT}`],
-    count: () => vitestCount(REPORT),
-  },
+  vitest('unit and flow'),
+  { ...vitest('cluster', 'test/cluster/vitest.config.ts'), problem: rootProblem() },
 ]
+
+/** Namespaces, mounts and system packages are root's. */
+function rootProblem(): string | undefined {
+  return process.platform === 'linux' && process.getuid?.() === 0 ? undefined : 'it needs root on Linux'
+}
+
+/** A level of tests, by its configuration; the one at the root by default. */
+function vitest(name: string, config = 'vitest.config.ts'): Level {
+  const report = `${REPORTS}/${name.replaceAll(' ', '-')}.json`
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+  return { name, command: ['vitest', 'run', '--config', config, ...reporters], count: () => vitestCount(report) }
+}
 
 async function vitestCount(path: string): Promise<Count> {
   const report = JSON.parse(await readFile(path, 'utf8'))
@@ -51,6 +62,10 @@ function run(command: string[]): Promise<boolean> {
 }
 
 async function runLevel(level: Level): Promise<Count> {
+  if (level.problem !== undefined) {
+    console.log(`\n── ${level.name}: skipped, ${level.problem}`)
+    return { ...NOTHING, skipped: 1 }
+  }
   console.log(`\n── ${level.name}`)
   const startedAt = performance.now()
   const ok = await run(level.command)
@@ -65,8 +80,8 @@ async function runLevel(level: Level): Promise<Count> {
 
 const NOTHING: Count = { passed: 0, failed: 0, skipped: 0 }
 
-await mkdir('.cache', { recursive: true })
-await rm(REPORT, { force: true })
+await rm(REPORTS, { recursive: true, force: true })
+await mkdir(REPORTS, { recursive: true })
 const total = { ...NOTHING }
 for (const level of levels) {
   const count = await runLevel(level)

@@ -1,0 +1,3 @@
+module token-projector.dev/test/cluster/images
+
+go 1.26.0
