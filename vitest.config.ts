@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/cluster/**'],
+    exclude: ['test/chart/**', 'test/cluster/**', 'test/image/**'],
     pool: 'forks',
     testTimeout: 30_000,
     hookTimeout: 30_000,
