@@ -50,8 +50,62 @@ export const common = {
     .enum(['trace', 'debug', 'info', 'warn', 'error'], 'must be trace, debug, info, warn or error')
     .default('info'),
   OPS_LISTEN: listen.prefault('0.0.0.0:9090'),
-  TLS_DIRECTORY: path,
   DRAIN_SECONDS: seconds(10),
+}
+
+/** Names a Kubernetes object. */
+export const objectName = z
+  .string()
+  .regex(/^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/, 'must be the name of a Kubernetes object')
+
+const DNS_NAME = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/
+const dnsNames = z
+  .string()
+  .transform((text) => text.split(',').map((name) => name.trim()))
+  .refine(
+    (names) => names.every((name) => DNS_NAME.test(name)),
+    'must be lower-case DNS names with commas between them',
+  )
+
+/** Where both services find their certificate and, in a cluster, each other's names. */
+export const inCluster = {
+  TLS_DIRECTORY: path.optional(),
+  TLS_SECRET: objectName.optional(),
+  TLS_NAMES: dnsNames.default([]),
+  SIGNER_CA_CONFIGMAP: objectName.optional(),
+  NAMESPACE: objectName.optional(),
+  /** For development; a pod uses its own service account. */
+  KUBECONFIG: path.optional(),
+}
+
+type Values = Record<string, unknown>
+type Context = z.RefinementCtx<Values>
+
+/** Adds what is wrong between the variables of {@link inCluster}. @param named variables that name an object in NAMESPACE */
+export function checkInCluster(values: Values, context: Context, named: readonly string[]): void {
+  checkOneOf(values, context, 'TLS_DIRECTORY', 'TLS_SECRET', 'the directory with tls.crt and tls.key')
+  const first = named.find((key) => values[key] !== undefined)
+  if (first !== undefined) need(values, context, 'NAMESPACE', `${PREFIX}${first} is looked for there`)
+  if (values['TLS_SECRET'] === undefined) return
+  if (!(values['TLS_NAMES'] as string[] | undefined)?.length) {
+    issue(context, 'TLS_NAMES', `the certificate in ${PREFIX}TLS_SECRET is made for these DNS names`)
+  }
+}
+
+/** Adds an issue when both or none of two variables are set. */
+export function checkOneOf(values: Values, context: Context, key: string, other: string, what: string): void {
+  const [one, two] = [values[key] !== undefined, values[other] !== undefined]
+  if (one && two) issue(context, other, `and ${PREFIX}${key} say the same; set one of the two`)
+  if (!one && !two) issue(context, key, `${what}; set it, or ${PREFIX}${other} in a cluster`)
+}
+
+/** Adds an issue when `key` is not set. */
+export function need(values: Values, context: Context, key: string, why: string): void {
+  if (values[key] === undefined) issue(context, key, why)
+}
+
+export function issue(context: Context, key: string, message: string): void {
+  context.addIssue({ code: 'custom', path: [key], message })
 }
 
 /**

@@ -7,7 +7,7 @@ import fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify'
-import type { TlsSource } from './certificate/directory.ts'
+import type { TlsSource } from './certificate/source.ts'
 import type { Listen } from './config.ts'
 import { ProjectorError } from './errors.ts'
 import type { Log } from './log.ts'

@@ -1,9 +1,9 @@
 /** How a process reads its environment. */
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { common, httpsUrl, listen, parseEnvironment, seconds } from '../src/config.ts'
+import { common, httpsUrl, listen, parseEnvironment, path, seconds } from '../src/config.ts'
 
-const schema = z.object({ ...common, SIGNER_URL: httpsUrl, WAIT_SECONDS: seconds(3) })
+const schema = z.object({ ...common, TLS_DIRECTORY: path, SIGNER_URL: httpsUrl, WAIT_SECONDS: seconds(3) })
 const good = { TOKEN_PROJECTOR_TLS_DIRECTORY: '/tls', TOKEN_PROJECTOR_SIGNER_URL: 'https://signer.example/x' }
 
 test('absent variables get their defaults, others of the environment are not looked at', () => {

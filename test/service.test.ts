@@ -3,8 +3,8 @@ import type { IncomingMessage } from 'node:http'
 import { Agent, request as httpsRequest } from 'node:https'
 import { createServer } from 'node:net'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import type { TlsPair, TlsSource } from '../src/certificate/directory.ts'
 import { createAuthority, issueLeaf } from '../src/certificate/issue.ts'
+import type { TlsPair, TlsSource } from '../src/certificate/source.ts'
 import { createLog } from '../src/log.ts'
 import { type Service, startService } from '../src/service.ts'
 
@@ -23,6 +23,7 @@ function tlsSource(first: TlsPair): TlsSource & { replace(pair: TlsPair): void }
   const listeners: ((pair: TlsPair) => void)[] = []
   return {
     current: () => now,
+    unready: () => undefined,
     onChange: (apply) => void listeners.push(apply),
     close: async () => {},
     replace: (next) => {

@@ -6,25 +6,11 @@ import { createSecureContext } from 'node:tls'
 import { ProjectorError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { watchDirectory } from '../watch.ts'
+import type { TlsPair, TlsSource } from './source.ts'
 
 export const CERTIFICATE_FILE = 'tls.crt'
 export const KEY_FILE = 'tls.key'
 export const AUTHORITY_FILE = 'ca.crt'
-
-/** What `https.createServer` and `setSecureContext` take; PEM. */
-export interface TlsPair {
-  cert: string
-  key: string
-}
-
-/** A pair that is kept up to date. */
-export interface TlsSource {
-  /** The pair now in force. */
-  current(): TlsPair
-  /** Calls back after every change that was good; a bad one is logged and the old pair stays. */
-  onChange(apply: (pair: TlsPair) => void): void
-  close(): Promise<void>
-}
 
 /**
  * Watches `directory` for `tls.crt` and `tls.key`.
@@ -47,7 +33,12 @@ export async function watchTls(directory: string, log: Log): Promise<TlsSource> 
     }
   }
 
-  return { current: () => pair, onChange: (apply) => void listeners.push(apply), close: end }
+  return {
+    current: () => pair,
+    unready: () => undefined,
+    onChange: (apply) => void listeners.push(apply),
+    close: end,
+  }
 }
 
 /** Reads and checks a pair; a key that does not belong to its certificate is found here and not in a handshake. */

@@ -11,6 +11,8 @@ const DAY_MS = 86_400_000
 /** A clock that is a little behind ours must accept what we have just made. */
 const BACKDATE_MS = 300_000
 
+const ROOT_USAGES = x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign
+
 export const ROOT_DAYS = 3650
 export const LEAF_DAYS = 30
 
@@ -20,7 +22,10 @@ export interface KeyedCertificate {
   privateKey: string
 }
 
-/** A self-signed root that may sign leaves and nothing else. */
+/** A root signs leaves and, one step in between, the root that comes after it. */
+const ROOT_PATH_LENGTH = 1
+
+/** A self-signed root. */
 export async function createAuthority(commonName: string, now: Date, days = ROOT_DAYS): Promise<KeyedCertificate> {
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
@@ -31,12 +36,39 @@ export async function createAuthority(commonName: string, now: Date, days = ROOT
     signingAlgorithm: ALGORITHM,
     keys,
     extensions: [
-      new x509.BasicConstraintsExtension(true, 0, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      new x509.BasicConstraintsExtension(true, ROOT_PATH_LENGTH, true),
+      new x509.KeyUsagesExtension(ROOT_USAGES, true),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   })
   return { certificate: pem(certificate), privateKey: await exportKey(keys.privateKey) }
+}
+
+/**
+ * The root `next` as `previous` vouches for it: served behind a leaf of `next`, it leads clients that know only
+ * `previous` to the leaf. It ends when `previous` does.
+ * @param next PEM
+ * @returns PEM
+ */
+export async function crossSign(next: string, previous: KeyedCertificate): Promise<string> {
+  const [root, signer] = [new x509.X509Certificate(next), new x509.X509Certificate(previous.certificate)]
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: serialNumber(),
+    subject: root.subject,
+    issuer: signer.subject,
+    notBefore: root.notBefore,
+    notAfter: signer.notAfter,
+    signingAlgorithm: ALGORITHM,
+    publicKey: root.publicKey,
+    signingKey: await importKey(previous.privateKey),
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(ROOT_USAGES, true),
+      await x509.SubjectKeyIdentifierExtension.create(root.publicKey),
+      await x509.AuthorityKeyIdentifierExtension.create(signer.publicKey),
+    ],
+  })
+  return pem(certificate)
 }
 
 /**

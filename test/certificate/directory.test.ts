@@ -49,7 +49,7 @@ test('a folder that is swapped behind a symlink, as the kubelet does it, is read
   await write(join(path, '..two'), second)
   await symlink('..two', join(path, '..data_tmp'))
   await rename(join(path, '..data_tmp'), join(path, '..data'))
-  await vi.waitFor(() => expect(source.current().cert).toBe(second.certificate), 5000)
+  await vi.waitFor(() => expect(source.current()?.cert).toBe(second.certificate), 5000)
   expect(seen).toEqual([second.certificate])
 })
 
@@ -66,10 +66,10 @@ test('an unusable new pair leaves the old one in force, and the next good one is
 
   await unlink(join(path, 'tls.key'))
   await vi.waitFor(() => expect(lines.join('')).toContain('the old one stays in force'), 5000)
-  expect(source.current().cert).toBe(first.certificate)
+  expect(source.current()?.cert).toBe(first.certificate)
 
   const second = await leaf()
   await write(path, second)
-  await vi.waitFor(() => expect(source.current().cert).toBe(second.certificate), 5000)
+  await vi.waitFor(() => expect(source.current()?.cert).toBe(second.certificate), 5000)
   expect(lines.join('')).not.toContain('PRIVATE KEY')
 })
