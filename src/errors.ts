@@ -59,6 +59,10 @@ export const REASONS = {
   'subject-token-expired': request('the subject token is expired or not valid yet'),
   'subject-token-audience': request("the subject token's audience is not exactly the identity audience"),
   'subject-token-not-pod-bound': request('the subject token is not bound to a pod'),
+  'subject-token-rejected': request('the API server does not accept the subject token, or vouches for another caller'),
+  'pod-gone': request('the pod that the subject token is bound to does not exist any more'),
+  'pod-finished': request('the pod that the subject token is bound to has succeeded or failed'),
+  'pod-mismatch': request('the pod does not agree with the subject token that is bound to it'),
   'subject-token-ending': {
     meaning:
       'the subject token ends too soon for a token that this audience can use; it passes when the kubelet renews it',
@@ -71,7 +75,12 @@ export const REASONS = {
     exitCode: EXIT.deadline,
   },
   'cluster-unavailable': {
-    meaning: "the cluster's keys cannot be fetched",
+    meaning: 'the API server of the cluster, or its keys, cannot be reached',
+    exchange: { status: 503, error: 'temporarily_unavailable' },
+    exitCode: EXIT.deadline,
+  },
+  'keys-unavailable': {
+    meaning: 'the signer has no usable signing keys yet',
     exchange: { status: 503, error: 'temporarily_unavailable' },
     exitCode: EXIT.deadline,
   },
@@ -88,6 +97,11 @@ export const REASONS = {
   // What we could not do.
   'configuration-invalid': { meaning: 'the configuration of a process is wrong', exitCode: EXIT.configuration },
   'key-store-unusable': { meaning: 'the key store is unreadable, malformed or lost', exitCode: EXIT.configuration },
+  'not-ready': {
+    meaning: 'a service was asked before it had read what it needs from the cluster',
+    admissionCode: 500,
+    exitCode: EXIT.deadline,
+  },
   'input-malformed': {
     meaning: 'input that cannot be parsed',
     admissionCode: 400,

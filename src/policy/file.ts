@@ -12,6 +12,8 @@ export interface PolicySource {
   current(): readonly AudiencePolicy[]
   /** What is wrong with the newest reading, a sentence each. */
   problems(): readonly string[]
+  /** Why nothing was read yet, or undefined. */
+  unready(): string | undefined
   close(): Promise<void>
 }
 
@@ -40,7 +42,7 @@ export async function watchPolicyFile(path: string, log: Log): Promise<PolicySou
   }
 
   const end = await watchDirectory(dirname(path), () => void reload(), log)
-  return { current: () => policies, problems: () => problems, close: end }
+  return { current: () => policies, problems: () => problems, unready: () => undefined, close: end }
 }
 
 /** A file that cannot be read is a reading with one problem and no readable name. */

@@ -1,26 +1,17 @@
 /** Joins the parts of a signer into a running service: keys, callers, policies, the exchange and what is published. */
-import { X509Certificate } from 'node:crypto'
-import { type TlsSource, watchTls } from '../certificate/directory.ts'
-import type { Log } from '../log.ts'
-import { type PolicySource, watchPolicyFile } from '../policy/file.ts'
+import { expiresAt, type TlsSource } from '../certificate/source.ts'
 import { type ListenerOptions, startService } from '../service.ts'
-import { createJwksCaller } from './caller/jwks.ts'
+import { createAuthenticate } from './caller/authenticate.ts'
 import type { SignerConfig } from './config.ts'
 import { reservedAudiences } from './config-file.ts'
 import { publicDocuments } from './discovery.ts'
-import { createTokenSigner } from './jws.ts'
-import { openKeyFile } from './key-store/file.ts'
-import type { Keyring } from './keyring.ts'
+import type { KeySource } from './key-store/source.ts'
 import { createMetrics, type SignerMetrics } from './metrics.ts'
 import { publicRoutes } from './publish.ts'
+import { openSources, type SourceDeps, type Sources, unready } from './sources.ts'
 import { BODY_BYTES, tokenRoutes } from './token-endpoint.ts'
 
-export interface SignerDeps {
-  /** Milliseconds. */
-  now(): number
-  /** UUIDv4. */
-  randomUUID(): string
-  log: Log
+export interface SignerDeps extends SourceDeps {
   /** Receives one JSON object with its newline for every decision. When it throws, no token is given. */
   writeAudit(line: string): void
 }
@@ -39,70 +30,66 @@ const PUBLIC_BODY_BYTES = 1024
  * @throws ProjectorError `configuration-invalid` or `key-store-unusable`
  */
 export async function startSigner(config: SignerConfig, deps: SignerDeps): Promise<Signer> {
-  const keyring = await openKeyFile(config.keyFile, config.issuer.alg, deps)
-  const tls = await watchTls(config.tlsDirectory, deps.log)
-  const policies = await watchPolicyFile(config.policyFile, deps.log).catch((error) => closeAndThrow([tls], error))
+  const sources = await openSources(config, deps)
   try {
-    const metrics = createMetrics(observed(config, keyring, tls, policies))
-    const exchange = await exchangeListener({ config, deps, keyring, policies, tls, metrics })
+    const metrics = createMetrics(observed(config, sources))
+    const exchange = await exchangeListener({ config, deps, sources, metrics })
     const service = await startService({
-      listeners: [exchange, publicListener(config, keyring, tls)],
+      listeners: [exchange, publicListener(config, sources)],
       opsListen: config.opsListen,
       log: deps.log,
       drainSeconds: config.drainSeconds,
       metrics: metrics.render,
-      // Without policy the exchange says so itself, and an unready pod would take discovery and JWKS away from everybody.
-      unready: () => undefined,
+      unready: () => unready(sources),
     })
     return {
       ports: service.ports as Signer['ports'],
       async stop() {
         await service.stop()
-        await Promise.all([tls.close(), policies.close()])
+        await sources.close()
       },
     }
   } catch (error) {
-    return closeAndThrow([tls, policies], error)
+    await sources.close()
+    throw error
   }
-}
-
-async function closeAndThrow(sources: readonly { close(): Promise<void> }[], error: unknown): Promise<never> {
-  await Promise.all(sources.map((source) => source.close()))
-  throw error
 }
 
 interface Parts {
   config: SignerConfig
   deps: SignerDeps
-  keyring: Keyring
-  policies: PolicySource
-  tls: TlsSource
+  sources: Sources
   metrics: SignerMetrics
 }
 
-async function exchangeListener({ config, deps, keyring, policies, tls, metrics }: Parts): Promise<ListenerOptions> {
-  const authenticate = await createJwksCaller(config, { ...deps, onFetchFailure: metrics.jwksFetchFailure })
+async function exchangeListener({ config, deps, sources, metrics }: Parts): Promise<ListenerOptions> {
+  const authenticate = await createAuthenticate(config, {
+    now: deps.now,
+    log: deps.log,
+    client: sources.client,
+    onFetchFailure: metrics.jwksFetchFailure,
+    onLiveFailure: metrics.clusterFailure,
+  })
   const endpoint = {
     ...deps,
     issuer: config.issuer,
     reserved: reservedAudiences(config),
     authenticate,
-    policies: policies.current,
-    signer: await createTokenSigner(keyring),
-    generation: keyring.generation,
+    policies: sources.policies.current,
+    keys: sources.keys.current,
     metrics,
   }
   return {
     name: 'exchange',
     listen: config.exchangeListen,
     bodyLimit: BODY_BYTES,
-    tls,
+    tls: sources.tls,
     routes: (app) => tokenRoutes(app, endpoint),
   }
 }
 
-function publicListener(config: SignerConfig, keyring: Keyring, tls: TlsSource): ListenerOptions {
-  const documents = publicDocuments(config.issuer, keyring)
+function publicListener(config: SignerConfig, { keys, tls }: { keys: KeySource; tls: TlsSource }): ListenerOptions {
+  const documents = publicDocuments(config.issuer, () => keys.current()?.keyring)
   return {
     name: 'public',
     listen: config.publicListen,
@@ -112,12 +99,12 @@ function publicListener(config: SignerConfig, keyring: Keyring, tls: TlsSource):
   }
 }
 
-function observed({ clusters }: SignerConfig, { keys }: Keyring, tls: TlsSource, policies: PolicySource) {
+function observed({ clusters }: SignerConfig, { keys, tls, policies }: Sources) {
   return {
-    keys,
+    keys: () => keys.current()?.keyring.keys ?? [],
     clusters,
     policies: () => policies.current().length,
     policyProblems: () => policies.problems().length,
-    certificateExpiresAt: () => new X509Certificate(tls.current().cert).validToDate.getTime() / 1000,
+    certificateExpiresAt: () => expiresAt(tls),
   }
 }

@@ -18,10 +18,12 @@ export interface IssuerSettings {
 export interface ClusterSettings {
   name: string
   organization: string
+  /** `tokenReview`: of the cluster that the signer itself runs in, everything is asked; `jwks`: nothing is. */
+  mode: 'jwks' | 'tokenReview'
   /** `iss` of the cluster's service-account tokens. */
   issuer: string
-  /** Where the cluster's public keys are: an https URL, or a path. */
-  jwks: string
+  /** Where the cluster's public keys are: an https URL, or a path; absent means the signer's own API server. */
+  jwks?: string
   /** PEM roots for an https `jwks`; absent means the public ones. */
   caFile?: string
   /** What the cluster's API server accepts as audience, beside its issuer; nobody is given one of these. */
@@ -74,9 +76,7 @@ const cluster = z
   .strictObject({
     name: label('name', 63),
     organization,
-    mode: z
-      .enum(['jwks', 'tokenReview'], 'must be jwks')
-      .refine((mode) => mode === 'jwks', 'must be jwks: this version cannot ask a cluster for a TokenReview yet'),
+    mode: z.enum(['jwks', 'tokenReview'], 'must be tokenReview or jwks'),
     issuer: z
       .string()
       .min(1, "must be the iss of the cluster's service account tokens")
@@ -85,13 +85,18 @@ const cluster = z
     jwks: z
       .string()
       .min(1, 'must be an https:// URL or a file')
-      .refine(isUrlOrPath, 'must be an https:// URL without user, query and fragment, or a file'),
+      .refine(isUrlOrPath, 'must be an https:// URL without user, query and fragment, or a file')
+      .optional(),
     caFile: z.string().min(1, 'must be a file').optional(),
     apiAudiences: z.array(audience).default([]),
   })
-  .refine(({ jwks, caFile }) => caFile === undefined || isUrl(jwks), {
+  .refine(({ jwks, caFile }) => caFile === undefined || (jwks !== undefined && isUrl(jwks)), {
     path: ['caFile'],
-    error: 'must be left out where jwks is a file',
+    error: 'must be left out where jwks is not a URL',
+  })
+  .refine(({ mode, jwks }) => mode === 'tokenReview' || jwks !== undefined, {
+    path: ['jwks'],
+    error: 'is required: in mode jwks nobody else says who signed',
   })
 
 const schema = z.strictObject({
@@ -152,9 +157,11 @@ function isUrlOrPath(jwks: string): boolean {
 function settingsOf(file: File): SignerSettings {
   const [issuer] = file.issuers
   if (issuer === undefined) throw new TypeError('the schema lets no file without an issuer through')
-  const clusters = file.clusters.map(({ mode: _mode, caFile, ...cluster }) =>
-    caFile === undefined ? cluster : { ...cluster, caFile },
-  )
+  const clusters = file.clusters.map(({ jwks, caFile, ...cluster }) => ({
+    ...cluster,
+    ...(jwks === undefined ? {} : { jwks }),
+    ...(caFile === undefined ? {} : { caFile }),
+  }))
   return { issuer, clusters, identityAudience: identityAudienceOf(file) }
 }
 
@@ -172,8 +179,17 @@ function contradictions(file: File): string[] {
     ...file.clusters.flatMap(({ organization }, index) =>
       served.includes(organization) ? [] : [`clusters[${index}].organization ${organization} has no entry in issuers`],
     ),
+    ...secondReview(file),
     ...apiAudienceClash(file),
   ]
+}
+
+/** A TokenReview is asked with the signer's own service account, which one cluster knows. */
+function secondReview({ clusters }: File): string[] {
+  const reviewed = clusters.flatMap(({ mode }, index) => (mode === 'tokenReview' ? [index] : []))
+  return reviewed
+    .slice(1)
+    .map((index) => `clusters[${index}].mode must be jwks: the signer runs in one cluster and asks that one alone`)
 }
 
 function repeated(file: File, key: 'name' | 'issuer' | 'organization', what: string): string[] {

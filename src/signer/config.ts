@@ -2,23 +2,49 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
-import { common, type Listen, listen, parseEnvironment, path } from '../config.ts'
+import type { TlsSettings } from '../certificate/open.ts'
+import {
+  checkInCluster,
+  checkOneOf,
+  common,
+  inCluster,
+  issue,
+  type Listen,
+  listen,
+  need,
+  objectName,
+  parseEnvironment,
+  path,
+} from '../config.ts'
 import { ProjectorError } from '../errors.ts'
 import { type ClusterSettings, isUrl, parseSettings, type SignerSettings } from './config-file.ts'
 
 const CONFIG_VARIABLE = 'TOKEN_PROJECTOR_SIGNER_CONFIG'
 
-const environment = z.object({
-  ...common,
-  EXCHANGE_LISTEN: listen.prefault('0.0.0.0:8443'),
-  PUBLIC_LISTEN: listen.prefault('0.0.0.0:8444'),
-  SIGNER_CONFIG: path,
-  POLICY_FILE: path,
-  KEY_FILE: path,
-  KEY_SECRET: z
-    .undefined('is for a later version: keep the keys in a file and set TOKEN_PROJECTOR_KEY_FILE instead')
-    .optional(),
-})
+const environment = z
+  .object({
+    ...common,
+    ...inCluster,
+    EXCHANGE_LISTEN: listen.prefault('0.0.0.0:8443'),
+    PUBLIC_LISTEN: listen.prefault('0.0.0.0:8444'),
+    SIGNER_CONFIG: path,
+    POLICY_FILE: path.optional(),
+    KEY_FILE: path.optional(),
+    KEY_SECRET: objectName.optional(),
+  })
+  .superRefine(
+    (values, context) => {
+      checkInCluster(values, context, ['TLS_SECRET', 'KEY_SECRET'])
+      checkOneOf(values, context, 'KEY_FILE', 'KEY_SECRET', 'where the signing keys are kept')
+      if (values.TLS_SECRET !== undefined) {
+        need(values, context, 'SIGNER_CA_CONFIGMAP', 'the webhook reads there which CA signs our certificate')
+      } else if (values.SIGNER_CA_CONFIGMAP !== undefined) {
+        issue(context, 'SIGNER_CA_CONFIGMAP', 'is written only for the CA in TOKEN_PROJECTOR_TLS_SECRET; remove it')
+      }
+    },
+    // Beside the mistakes of single variables, not only after they are mended.
+    { when: () => true },
+  )
 
 /** The variables that are read, without their common prefix. */
 export const SIGNER_VARIABLES: readonly string[] = Object.keys(environment.shape)
@@ -28,12 +54,19 @@ export interface SignerConfig extends SignerSettings {
   exchangeListen: Listen
   publicListen: Listen
   opsListen: Listen
-  tlsDirectory: string
-  policyFile: string
-  keyFile: string
+  tls: TlsSettings
+  /** ConfigMap in which the roots are published; with a Secret for TLS alone. */
+  caConfigMap: string | undefined
+  /** Undefined means the AudiencePolicies of the cluster. */
+  policyFile: string | undefined
+  keys: KeyStore
+  /** Undefined means the pod's own service account. */
+  kubeconfig: string | undefined
   logLevel: string
   drainSeconds: number
 }
+
+export type KeyStore = { file: string } | { secret: string; namespace: string }
 
 /**
  * @param env the process's environment, names with their prefix `TOKEN_PROJECTOR_`
@@ -52,12 +85,20 @@ export function parseSignerConfig(env: Record<string, string | undefined>): Sign
     exchangeListen: variables.EXCHANGE_LISTEN,
     publicListen: variables.PUBLIC_LISTEN,
     opsListen: variables.OPS_LISTEN,
-    tlsDirectory: variables.TLS_DIRECTORY,
+    tls: variables,
+    caConfigMap: variables.SIGNER_CA_CONFIGMAP,
     policyFile: variables.POLICY_FILE,
-    keyFile: variables.KEY_FILE,
+    keys: keyStoreOf(variables),
+    kubeconfig: variables.KUBECONFIG,
     logLevel: variables.LOG_LEVEL,
     drainSeconds: variables.DRAIN_SECONDS,
   }
+}
+
+function keyStoreOf({ KEY_FILE, KEY_SECRET, NAMESPACE }: z.output<typeof environment>): KeyStore {
+  if (KEY_FILE !== undefined) return { file: KEY_FILE }
+  if (KEY_SECRET !== undefined && NAMESPACE !== undefined) return { secret: KEY_SECRET, namespace: NAMESPACE }
+  throw new TypeError('the schema lets no environment without a key store through')
 }
 
 /** The result of `read`, or undefined and its problem kept. */
@@ -88,9 +129,10 @@ function readText(file: string): string {
 
 /** A path in signer.yaml starts at its folder, so that the folder can be mounted anywhere. */
 function resolvePaths(cluster: ClusterSettings, folder: string): ClusterSettings {
+  const { jwks, caFile } = cluster
   return {
     ...cluster,
-    jwks: isUrl(cluster.jwks) ? cluster.jwks : resolve(folder, cluster.jwks),
-    ...(cluster.caFile === undefined ? {} : { caFile: resolve(folder, cluster.caFile) }),
+    ...(jwks === undefined ? {} : { jwks: isUrl(jwks) ? jwks : resolve(folder, jwks) }),
+    ...(caFile === undefined ? {} : { caFile: resolve(folder, caFile) }),
   }
 }

@@ -9,7 +9,8 @@ export interface PublicDocument {
   /** Below the issuer URL's own path. */
   path: string
   contentType: string
-  body: string
+  /** The text now; undefined while there is none yet. */
+  body(): string | undefined
 }
 
 const REGISTERED_CLAIMS = ['iss', 'sub', 'aud', 'iat', 'nbf', 'exp', 'jti']
@@ -24,18 +25,25 @@ const EVERY_FACT: CallerFacts = {
 }
 
 /** Both documents of an issuer; nothing in them comes from a request. */
-export function publicDocuments(issuer: Pick<IssuerSettings, 'url' | 'alg'>, keyring: Keyring): PublicDocument[] {
+export function publicDocuments(
+  issuer: Pick<IssuerSettings, 'url' | 'alg'>,
+  keyring: () => Keyring | undefined,
+): PublicDocument[] {
+  const discovery = json(discoveryDocument(issuer))
   const base = new URL(issuer.url).pathname.replace(/\/$/, '')
   return [
     {
       path: base + DISCOVERY_PATH,
       contentType: 'application/json',
-      body: json(discoveryDocument(issuer)),
+      body: () => discovery,
     },
     {
       path: base + JWKS_PATH,
       contentType: 'application/jwk-set+json',
-      body: json({ keys: publicKeys(keyring) }),
+      body() {
+        const keys = keyring()
+        return keys && json({ keys: publicKeys(keys) })
+      },
     },
   ]
 }

@@ -42,13 +42,13 @@ export interface GrantInput {
 /** A verifier whose clock is a little behind ours takes the token at once. */
 const NOT_BEFORE_SECONDS = 30
 
-/** In mode `jwks` nobody can be asked whether the pod still lives, so the grant ends with the subject token. */
+/** Where nobody was asked whether the pod still lives, the grant ends with the subject token. */
 export function grantToken(input: GrantInput): TokenGrant | Refusal {
   const { ask, caller, policies, reserved, issuer, now } = input
   if (policies.length === 0) {
     return refuse(
       'policy-unavailable',
-      'the signer has no valid AudiencePolicy; see its log and correct its policy file',
+      'the signer has no valid AudiencePolicy; add or correct one, its log says what is wrong',
     )
   }
   const { namespace, serviceAccount } = caller
@@ -56,8 +56,9 @@ export function grantToken(input: GrantInput): TokenGrant | Refusal {
   if (isRefusal(decision)) return decision
   const subject = subjectOf(issuer.organization, caller)
   if (isRefusal(subject)) return subject
-  const ttlSeconds = Math.min(decision.ttlSeconds, caller.expiresAt - now)
-  if (ttlSeconds < EXCHANGE_MINIMUM_TTL_SECONDS) return tooLate(caller.expiresAt - now)
+  const leftSeconds = caller.isConfirmed ? Number.POSITIVE_INFINITY : caller.expiresAt - now
+  const ttlSeconds = Math.min(decision.ttlSeconds, leftSeconds)
+  if (ttlSeconds < EXCHANGE_MINIMUM_TTL_SECONDS) return tooLate(leftSeconds)
   if (ttlSeconds < minimumTtlSeconds(ask.audience)) return tooShort(ask.audience, ttlSeconds)
   const extra = claimsOf(decision.claims, issuer.organization, caller)
   return { policy: decision.policy, ttlSeconds, claims: tokenClaims(input, subject, ttlSeconds, extra) }

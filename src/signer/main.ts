@@ -11,5 +11,11 @@ await host(process, {
   logLevel: (config) => config.logLevel,
   facts: ({ issuer }) => ({ issuer: issuer.url, organization: issuer.organization }),
   start: (config, log) =>
-    startSigner(config, { now: Date.now, randomUUID, log, writeAudit: createAuditOutput(process.stdout.fd) }),
+    startSigner(config, {
+      now: Date.now,
+      random: Math.random,
+      randomUUID,
+      log,
+      writeAudit: createAuditOutput(process.stdout.fd),
+    }),
 })

@@ -1,7 +1,9 @@
 /** The signer's metrics, and its door to prom-client. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { REASONS } from '../errors.ts'
+import { LIVE_REQUESTS, type LiveRequest } from './caller/live.ts'
 
+const STATES = ['active', 'standby']
 const PREFIX = 'token_projector_signer_'
 /** A signature takes about a millisecond, an exchange a few, and one that fetches keys up to seconds; in seconds. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
@@ -13,14 +15,16 @@ export interface SignerMetrics {
   startExchange(): () => void
   startSigning(): () => void
   jwksFetchFailure(cluster: string): void
+  /** A question to the cluster's API server that stayed without a usable answer. */
+  clusterFailure(cluster: string, request: LiveRequest): void
   /** Prometheus text. */
   render(): Promise<{ contentType: string; body: string }>
 }
 
 /** What is read at every scrape. */
 export interface Observed {
-  keys: readonly { state: string }[]
-  clusters: readonly { name: string }[]
+  keys(): readonly { state: string }[]
+  clusters: readonly { name: string; mode: string }[]
   policies(): number
   policyProblems(): number
   /** Unix seconds. */
@@ -44,14 +48,22 @@ export function createMetrics(observed: Observed): SignerMetrics {
     labelNames: ['cluster'],
     registers,
   })
+  const unanswered = new Counter({
+    name: `${PREFIX}cluster_request_failures_total`,
+    help: "Questions to a cluster's API server about a caller, by request, that it did not answer.",
+    labelNames: ['cluster', 'request'],
+    registers,
+  })
   const duration = histogram('exchange_duration_seconds', 'Time from a parsed request to its answer.', registers)
   const signing = histogram('sign_duration_seconds', 'Time to make one signature.', registers)
   startAtZero(exchanges, failures, observed)
+  startUnansweredAtZero(unanswered, observed)
   return {
     exchange: (outcome, reason) => exchanges.inc({ outcome, reason }),
     startExchange: () => stopwatch(duration),
     startSigning: () => stopwatch(signing),
     jwksFetchFailure: (cluster) => failures.inc({ cluster }),
+    clusterFailure: (cluster, request) => unanswered.inc({ cluster, request }),
     render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
   }
 }
@@ -66,6 +78,11 @@ function startAtZero(exchanges: Counter, failures: Counter, { clusters }: Observ
   for (const { name } of clusters) failures.inc({ cluster: name }, 0)
 }
 
+function startUnansweredAtZero(unanswered: Counter, { clusters }: Observed): void {
+  const asked = clusters.filter(({ mode }) => mode === 'tokenReview')
+  for (const { name } of asked) for (const request of LIVE_REQUESTS) unanswered.inc({ cluster: name, request }, 0)
+}
+
 function histogram(name: string, help: string, registers: Registry[]): Histogram {
   return new Histogram({ name: PREFIX + name, help, buckets: BUCKETS, registers })
 }
@@ -76,10 +93,16 @@ function stopwatch(metric: Histogram): () => void {
 }
 
 function observe(observed: Observed, registers: Registry[]): void {
-  const keys = new Gauge({ name: `${PREFIX}keys`, help: 'Signing keys by state.', labelNames: ['state'], registers })
-  for (const state of ['active', 'standby']) {
-    keys.set({ state }, observed.keys.filter((key) => key.state === state).length)
-  }
+  new Gauge({
+    name: `${PREFIX}keys`,
+    help: 'Signing keys by state.',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      const keys = observed.keys()
+      for (const state of STATES) this.set({ state }, keys.filter((key) => key.state === state).length)
+    },
+  })
   gauge('policies', 'AudiencePolicies in force.', registers, observed.policies)
   gauge('policy_problems', 'Mistakes in the newest reading of the policies.', registers, observed.policyProblems)
   gauge(

@@ -9,6 +9,9 @@ import type { PublicDocument } from './discovery.ts'
  */
 const CACHE_CONTROL = 'public, max-age=300, stale-while-revalidate=300, stale-if-error=86400'
 
+/** Keys are there a few seconds after the first start ever. */
+const RETRY_AFTER_SECONDS = 5
+
 /** Adds GET, HEAD and the preflight of every document. */
 export function publicRoutes(app: FastifyInstance, documents: readonly PublicDocument[]): void {
   app.addHook('onRequest', async (_request, reply) => {
@@ -19,12 +22,14 @@ export function publicRoutes(app: FastifyInstance, documents: readonly PublicDoc
 }
 
 function addDocument(app: FastifyInstance, { path, contentType, body }: PublicDocument): void {
-  const etag = `"${createHash('sha256').update(body).digest('base64url')}"`
   app.get(path, (request, reply) => {
+    const content = body()
+    if (content === undefined) return notYet(reply)
+    const etag = `"${createHash('sha256').update(content).digest('base64url')}"`
     reply.headers({ etag, 'cache-control': CACHE_CONTROL })
     if (isCurrent(request, etag)) return reply.code(304).send()
     // A buffer, because Fastify adds a charset to text, which these types do not have.
-    return reply.header('content-type', contentType).send(Buffer.from(body))
+    return reply.header('content-type', contentType).send(Buffer.from(content))
   })
   app.options(path, (_request, reply) =>
     reply
@@ -37,6 +42,12 @@ function addDocument(app: FastifyInstance, { path, contentType, body }: PublicDo
     url: path,
     handler: (_request, reply) => text(reply.header('allow', 'GET, HEAD, OPTIONS'), 405, 'GET or HEAD\n'),
   })
+}
+
+/** A cache that kept this would keep every verifier from our keys. */
+function notYet(reply: FastifyReply): FastifyReply {
+  const headers = { 'cache-control': 'no-store', 'retry-after': String(RETRY_AFTER_SECONDS) }
+  return text(reply.headers(headers), 503, 'the signer has no keys yet\n')
 }
 
 /** RFC 9110 section 13.1.2, where the comparison is the weak one. */

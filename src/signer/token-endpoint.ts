@@ -6,6 +6,7 @@ import { redact } from '../redact.ts'
 import type { FastifyInstance, FastifyReply } from '../service.ts'
 import { auditLine } from './audit.ts'
 import { type IssueDeps, issue, type Outcome } from './issue.ts'
+import type { SigningKeys } from './key-store/source.ts'
 import type { SignerMetrics } from './metrics.ts'
 
 export const TOKEN_PATH = '/token'
@@ -14,8 +15,9 @@ export const BODY_BYTES = 65_536
 /** Sidecars add their own jitter; a fleet must not come back in the same second. */
 const RETRY_AFTER_SECONDS = 5
 
-export interface EndpointDeps extends Omit<IssueDeps, 'startSigning'> {
-  generation: number
+export interface EndpointDeps extends Omit<IssueDeps, 'startSigning' | 'signer'> {
+  /** The keys in force, if there are any yet. */
+  keys(): SigningKeys | undefined
   metrics: SignerMetrics
   log: Log
   /** Receives one JSON object with its newline. */
@@ -32,7 +34,9 @@ export function tokenRoutes(app: FastifyInstance, deps: EndpointDeps): void {
   // Of the content types only the form's is left; Fastify answers the others through the error handler.
   app.removeContentTypeParser(['application/json', 'text/plain'])
   app.addHook('onRequest', async (_request, reply) => {
-    reply.headers({ 'cache-control': 'no-store', pragma: 'no-cache', [GENERATION_HEADER]: String(deps.generation) })
+    reply.headers({ 'cache-control': 'no-store', pragma: 'no-cache' })
+    const keys = deps.keys()
+    if (keys !== undefined) reply.header(GENERATION_HEADER, String(keys.keyring.generation))
   })
   app.post(TOKEN_PATH, async (request, reply) => send(reply, await exchange(request.body, deps)))
   app.route({
@@ -51,13 +55,20 @@ async function exchange(body: unknown, deps: EndpointDeps): Promise<Answer> {
   const requestId = deps.randomUUID()
   const stop = deps.metrics.startExchange()
   try {
-    const outcome = await issue(body, { ...deps, startSigning: deps.metrics.startSigning })
-    return conclude(outcome, requestId, deps)
+    return conclude(await answer(body, deps), requestId, deps)
   } catch (error) {
     return fault(error, requestId, deps)
   } finally {
     stop()
   }
+}
+
+async function answer(body: unknown, deps: EndpointDeps): Promise<Outcome> {
+  const signer = deps.keys()?.signer
+  if (signer === undefined) {
+    return { result: refuse('keys-unavailable', 'the signer has no usable signing keys yet; its readiness says why') }
+  }
+  return issue(body, { ...deps, signer, startSigning: deps.metrics.startSigning })
 }
 
 /** Audits first: a token that nobody can account for is not handed out. */

@@ -32,6 +32,7 @@ test('the smallest file gets its defaults', () => {
       {
         name: 'prod-eu',
         organization: 'acme',
+        mode: 'jwks',
         issuer: 'https://kubernetes.default.svc.cluster.local',
         jwks: 'cluster.json',
         apiAudiences: [],
@@ -86,9 +87,9 @@ test.each([
   ['a size as text', 'acme\nclusters', 'acme\n    maxTokenBytes: 4k\nclusters', 'issuers[0].maxTokenBytes must be'],
   ['an unknown key', 'acme\nclusters', 'acme\n    algo: RS256\nclusters', 'issuers[0].algo is not known'],
   ['an unknown key at the top', 'issuers:', 'issuer: x\nissuers:', 'signer.yaml: issuer is not known'],
-  ['tokenReview', 'mode: jwks', 'mode: tokenReview', 'clusters[0].mode must be jwks: this version cannot ask'],
-  ['another mode', 'mode: jwks', 'mode: both', 'clusters[0].mode must be jwks'],
-  ['no mode', '    mode: jwks\n', '', 'clusters[0].mode must be jwks'],
+  ['another mode', 'mode: jwks', 'mode: both', 'clusters[0].mode must be tokenReview or jwks'],
+  ['no mode', '    mode: jwks\n', '', 'clusters[0].mode must be tokenReview or jwks'],
+  ['no keys', '    jwks: cluster.json\n', '', 'clusters[0].jwks is required: in mode jwks'],
   ['no issuer', '    issuer: https://kubernetes.default.svc.cluster.local\n', '', 'clusters[0].issuer is required'],
   ['no organization', 'prod-eu\n    organization: acme', 'prod-eu', 'clusters[0].organization is required'],
   [
@@ -131,6 +132,22 @@ test.each([
   expect(problemsOf(changed(from, to)).join('\n')).toContain(problem)
 })
 
+test('the cluster that the signer runs in is asked, and its API server has the keys', () => {
+  const text = changed('mode: jwks', 'mode: tokenReview').replace('    jwks: cluster.json\n', '')
+  const settings = parseSettings(text, 'signer.yaml')
+  if ('problems' in settings) throw new Error(settings.problems.join())
+  expect(settings.clusters).toEqual([expect.objectContaining({ mode: 'tokenReview' })])
+  expect(settings.clusters[0]).not.toHaveProperty('jwks')
+})
+
+test('a second cluster cannot be asked, because the signer runs in one', () => {
+  const text = changed('mode: jwks', 'mode: tokenReview')
+  const second = text.slice(text.indexOf('  - name')).replace('prod-eu', 'prod-us')
+  expect(problemsOf(text + second).join('\n')).toContain(
+    'clusters[1].mode must be jwks: the signer runs in one cluster',
+  )
+})
+
 test('a second issuer is refused with a sentence until it exists', () => {
   const text = changed('clusters:', '  - {url: https://two.example, organization: two}\nclusters:')
   expect(problemsOf(text)).toEqual([expect.stringContaining('issuers must hold exactly one issuer: this version')])
@@ -148,7 +165,7 @@ test.each([
 test('every mistake is reported at once, with the path that leads to it', () => {
   const text = `
 issuers: [{url: http://x, organization: Acme, color: red}]
-clusters: [{name: c, organization: acme, mode: tokenReview, issuer: '', jwks: x}]
+clusters: [{name: c, organization: acme, mode: review, issuer: '', jwks: x}]
 `
   expect(problemsOf(text).map((problem) => problem.split(' ').slice(0, 2).join(' '))).toEqual([
     'signer.yaml: issuers[0].url',

@@ -33,7 +33,9 @@ test('a whole configuration comes with its defaults and paths from the folder of
     opsListen: { host: '0.0.0.0', port: 9090 },
     drainSeconds: 10,
     logLevel: 'info',
-    keyFile: '/var/keys.json',
+    tls: { TLS_DIRECTORY: '/etc/tls' },
+    policyFile: '/etc/policy.yaml',
+    keys: { file: '/var/keys.json' },
     issuer: { url: 'https://issuer.example' },
     clusters: [{ jwks: join(folder, 'keys/c.json') }],
   })
@@ -61,11 +63,38 @@ test('mistakes of the environment and of signer.yaml are reported together', () 
   )
 })
 
-test('a Secret as key store is for a later version, and that is said', () => {
-  const env = { ...environment(write('secret.yaml', yaml('jwks: x'))), TOKEN_PROJECTOR_KEY_SECRET: 'keys' }
-  expect(() => parseSignerConfig(env)).toThrow(
-    'TOKEN_PROJECTOR_KEY_SECRET is for a later version: keep the keys in a file and set TOKEN_PROJECTOR_KEY_FILE instead',
-  )
+const IN_CLUSTER = {
+  TOKEN_PROJECTOR_NAMESPACE: 'identity',
+  TOKEN_PROJECTOR_KEY_SECRET: 'keys',
+  TOKEN_PROJECTOR_TLS_SECRET: 'signer-tls',
+  TOKEN_PROJECTOR_TLS_NAMES: 'signer.identity.svc,signer-public.identity.svc',
+  TOKEN_PROJECTOR_SIGNER_CA_CONFIGMAP: 'signer-ca',
+}
+
+test('in a cluster keys, certificate and policies are objects', () => {
+  const file = write('cluster.yaml', yaml('jwks: x').replace('mode: jwks', 'mode: tokenReview'))
+  expect(parseSignerConfig({ ...IN_CLUSTER, TOKEN_PROJECTOR_SIGNER_CONFIG: file })).toMatchObject({
+    tls: { TLS_SECRET: 'signer-tls', TLS_NAMES: ['signer.identity.svc', 'signer-public.identity.svc'] },
+    caConfigMap: 'signer-ca',
+    policyFile: undefined,
+    keys: { secret: 'keys', namespace: 'identity' },
+  })
+})
+
+test.each<[string, Record<string, string>, string]>([
+  ['no namespace', { NAMESPACE: '' }, 'NAMESPACE is required: TOKEN_PROJECTOR_TLS_SECRET is looked for there'],
+  ['two key stores', { KEY_FILE: 'keys.json' }, 'KEY_SECRET and TOKEN_PROJECTOR_KEY_FILE say the same'],
+  ['no key store', { KEY_SECRET: '' }, 'KEY_FILE is required: where the signing keys are kept'],
+  ['two certificates', { TLS_DIRECTORY: '/tls' }, 'TLS_SECRET and TOKEN_PROJECTOR_TLS_DIRECTORY say the same'],
+  ['no names', { TLS_NAMES: '' }, 'TLS_NAMES is required'],
+  ['nowhere to publish', { SIGNER_CA_CONFIGMAP: '' }, 'SIGNER_CA_CONFIGMAP is required: the webhook reads there'],
+  ['nothing to publish', { TLS_SECRET: '', TLS_DIRECTORY: '/tls' }, 'SIGNER_CA_CONFIGMAP is written only for the CA'],
+  ['a name that is none', { KEY_SECRET: 'a/b' }, 'KEY_SECRET must be the name of a Kubernetes object'],
+])('in a cluster too, mistakes are named: %s', (_name, changes, message) => {
+  const variables = Object.entries(changes).map(([key, value]) => [`TOKEN_PROJECTOR_${key}`, value])
+  const file = write('cluster.yaml', yaml('jwks: x'))
+  const env = { ...IN_CLUSTER, TOKEN_PROJECTOR_SIGNER_CONFIG: file, ...Object.fromEntries(variables) }
+  expect(() => parseSignerConfig(env)).toThrow(`TOKEN_PROJECTOR_${message}`)
 })
 
 test('a signer.yaml that is not there is named', () => {

@@ -5,7 +5,7 @@ import { publicDocuments } from '../../src/signer/discovery.ts'
 import { testKeyring } from './keys.ts'
 
 const keyring = await testKeyring()
-const documents = (url: string) => publicDocuments({ url, alg: 'ES256' }, keyring)
+const documents = (url: string) => publicDocuments({ url, alg: 'ES256' }, () => keyring)
 
 test.each([
   ['https://issuer.example', ''],
@@ -29,7 +29,7 @@ test('discovery has the six fields that AWS demands and every claim that a token
   }
   const registered = ['iss', 'sub', 'aud', 'iat', 'nbf', 'exp', 'jti']
   expect(discovery?.contentType).toBe('application/json')
-  expect(JSON.parse(discovery?.body ?? '')).toEqual({
+  expect(JSON.parse(discovery?.body() ?? '')).toEqual({
     issuer: 'https://issuer.example/acme',
     jwks_uri: 'https://issuer.example/acme/.well-known/jwks.json',
     response_types_supported: ['id_token'],
@@ -42,9 +42,14 @@ test('discovery has the six fields that AWS demands and every claim that a token
 test('the key set holds the active key and the standby key, public members only', () => {
   const [, jwks] = documents('https://issuer.example')
   expect(jwks?.contentType).toBe('application/jwk-set+json')
-  const { keys } = JSON.parse(jwks?.body ?? '')
+  const { keys } = JSON.parse(jwks?.body() ?? '')
   expect(keys.map(({ kid }: { kid: string }) => kid)).toEqual(keyring.keys.map(({ kid }) => kid))
   for (const key of keys) {
     expect(Object.keys(key).sort()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y'])
   }
+})
+
+test('without keys yet there is a discovery document and no key set', () => {
+  const [discovery, jwks] = publicDocuments({ url: 'https://issuer.example', alg: 'ES256' }, () => undefined)
+  expect([typeof discovery?.body(), jwks?.body()]).toEqual(['string', undefined])
 })

@@ -75,7 +75,7 @@ test('an empty environment is told all that is missing, exit 78', async () => {
   expect(code).toBe(78)
   const [last] = lines.slice(-1)
   expect(last).toMatchObject({ level: 'fatal', reason: 'configuration-invalid' })
-  for (const name of ['SIGNER_CONFIG', 'POLICY_FILE', 'KEY_FILE', 'TLS_DIRECTORY']) {
+  for (const name of ['SIGNER_CONFIG', 'KEY_FILE', 'TLS_DIRECTORY']) {
     expect(last?.['msg']).toContain(`TOKEN_PROJECTOR_${name} is required`)
   }
 })

@@ -98,6 +98,7 @@ export async function runSigner(options: RunningOptions = {}): Promise<RunningSi
   const writeAudit = (line: string) => void audited.push(line)
   const signer = await startSigner(parseSignerConfig(env), {
     now: Date.now,
+    random: Math.random,
     randomUUID,
     log,
     writeAudit,

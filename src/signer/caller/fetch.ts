@@ -9,10 +9,13 @@ const TIMEOUT_MS = 5_000
 /** A hundred RSA keys have 50 KiB. */
 const MAXIMUM_BYTES = 262_144
 
-type Source = Pick<ClusterSettings, 'jwks' | 'caFile'>
+/** What names a set of keys that is read from a file or over HTTPS. */
+export interface KeySetSource extends Pick<ClusterSettings, 'caFile'> {
+  jwks: string
+}
 
 /** @throws Error that says what went wrong: the file system's, the network's, or an unusable answer */
-export async function fetchJwks(source: Source): Promise<string> {
+export async function fetchJwks(source: KeySetSource): Promise<string> {
   return isUrl(source.jwks) ? get(source.jwks, await readRoots(source)) : readFile(source.jwks, 'utf8')
 }
 
@@ -20,7 +23,7 @@ export async function fetchJwks(source: Source): Promise<string> {
  * The roots for `source`, read for every fetch so that renewed ones need no restart.
  * @throws Error when the file cannot be read or holds no certificate, which TLS itself would not tell
  */
-export async function readRoots({ caFile }: Source): Promise<{ ca?: string }> {
+export async function readRoots({ caFile }: Pick<KeySetSource, 'caFile'>): Promise<{ ca?: string }> {
   if (caFile === undefined) return {}
   const ca = await readFile(caFile, 'utf8')
   try {

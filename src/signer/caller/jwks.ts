@@ -17,10 +17,12 @@ export interface CallerDeps {
   now(): number
   log: Log
   onFetchFailure(cluster: string): void
+  /** Brings the JWK Set of the signer's own API server, for the cluster that names no other. */
+  fetchOwnKeys?(): Promise<string>
 }
 
 /**
- * Mode `jwks`: a token's `iss` decides the cluster, the cluster's key decides the algorithm.
+ * By keys alone, which is all of mode `jwks` and the cheap beginning of mode `tokenReview`: a token's `iss` decides the cluster, the cluster's key decides the algorithm.
  * @throws ProjectorError `configuration-invalid` when a key or CA file is unusable; an unreachable URL is only logged
  */
 export async function createJwksCaller(
@@ -70,9 +72,10 @@ function keyless(why: NoKey, cluster: string): Refusal {
 async function keysOf(cluster: ClusterSettings, deps: CallerDeps): Promise<KeyCache> {
   await readRoots(cluster).catch((error) => failStart(cluster, error))
   let lastError: unknown
+  const isFile = cluster.jwks !== undefined && !isUrl(cluster.jwks)
   const keys = createKeyCache({
-    policy: isUrl(cluster.jwks) ? URL_POLICY : FILE_POLICY,
-    load: () => fetchJwks(cluster),
+    policy: isFile ? FILE_POLICY : URL_POLICY,
+    load: loaderOf(cluster, deps),
     now: deps.now,
     onFailure(error) {
       lastError = error
@@ -81,12 +84,18 @@ async function keysOf(cluster: ClusterSettings, deps: CallerDeps): Promise<KeyCa
     },
   })
   // A network that is down passes; a file that is not there is a mistake in signer.yaml.
-  if (!(await keys.refresh()) && !isUrl(cluster.jwks)) failStart(cluster, lastError)
+  if (!(await keys.refresh()) && isFile) failStart(cluster, lastError)
   return keys
+}
+
+function loaderOf({ jwks, caFile }: ClusterSettings, { fetchOwnKeys }: CallerDeps): () => Promise<string> {
+  if (jwks !== undefined) return () => fetchJwks(caFile === undefined ? { jwks } : { jwks, caFile })
+  if (fetchOwnKeys === undefined) throw new TypeError('a cluster without jwks is asked through the API server')
+  return fetchOwnKeys
 }
 
 function failStart(cluster: ClusterSettings, error: unknown): never {
   const reason = error instanceof Error ? error.message : String(error)
-  const message = `signer.yaml: the keys of cluster ${cluster.name} (${cluster.jwks}) are unusable: ${reason}`
+  const message = `signer.yaml: the keys of cluster ${cluster.name} (${cluster.jwks ?? 'its API server'}) are unusable: ${reason}`
   throw new ProjectorError('configuration-invalid', message, { cause: error })
 }

@@ -19,6 +19,9 @@ export const FILE_POLICY: CachePolicy = { freshMs: 1_000, cooldownMs: 0, staleMs
  */
 export const URL_POLICY: CachePolicy = { freshMs: 600_000, cooldownMs: 30_000, staleMs: 3_600_000 }
 
+/** Between two attempts while there has been no key yet, in milliseconds. */
+const FIRST_KEYS_MS = 1_000
+
 export interface KeyCacheOptions {
   policy: CachePolicy
   /** Brings the JWK Set's text or throws. */
@@ -72,7 +75,9 @@ export function createKeyCache({ policy, load, now, onFailure }: KeyCacheOptions
 
   /** The distance in time, either way: a clock that was set back must not freeze the cache. */
   const since = (moment: number) => Math.abs(now() - moment)
-  const mayFetch = () => pending !== undefined || since(attemptedAt) >= policy.cooldownMs
+  /** Without any key nobody is served, so that passes as soon as it can: the API server's rights may be seconds old. */
+  const pauseMs = () => (keys === undefined ? Math.min(FIRST_KEYS_MS, policy.cooldownMs) : policy.cooldownMs)
+  const mayFetch = () => pending !== undefined || since(attemptedAt) >= pauseMs()
 
   async function find(kid: string): Promise<ClusterKey | NoKey> {
     const askedAt = now()

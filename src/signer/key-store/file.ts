@@ -4,10 +4,11 @@ import { basename, dirname, join } from 'node:path'
 import { ProjectorError } from '../../errors.ts'
 import type { Log } from '../../log.ts'
 import type { SigningAlgorithm } from '../config-file.ts'
-import { createPrivateJwk, keyProblem } from '../jws.ts'
-import { type Keyring, type KeyState, parseKeyring } from '../keyring.ts'
+import type { Keyring } from '../keyring.ts'
 import { codeOf, forbidden, modeProblem } from './access.ts'
 import { syncDirectory, writeDurably } from './durable.ts'
+import { makeKeySet, readKeySet } from './key-set.ts'
+import { isOfRecord } from './public-record.ts'
 import { readRecord, writeRecord } from './record.ts'
 
 export interface KeyFileDeps {
@@ -31,7 +32,7 @@ export async function openKeyFile(path: string, alg: SigningAlgorithm, deps: Key
   if (existing === undefined && record !== undefined) throw lost(path, record)
   const text = existing ?? (await create(path, alg, deps))
   const keyring = await parse(path, text, alg)
-  if (record !== undefined && !keyring.keys.some(({ kid }) => record.kids.includes(kid))) throw replaced(path, record)
+  if (record !== undefined && !isOfRecord(keyring, record.kids)) throw replaced(path, record)
   await writeRecord(path, keyring, deps.randomUUID()).catch((error) => {
     // Where no record can be written no keys can be made either, so nothing is lost by going on.
     if (existing === undefined) throw error
@@ -41,11 +42,8 @@ export async function openKeyFile(path: string, alg: SigningAlgorithm, deps: Key
 }
 
 async function parse(path: string, text: string, alg: SigningAlgorithm): Promise<Keyring> {
-  const keyring = parseKeyring(text, alg)
+  const keyring = await readKeySet(text, alg)
   if ('problems' in keyring) throw malformed(path, keyring.problems)
-  const verdicts = await Promise.all(keyring.keys.map(keyProblem))
-  const problems = verdicts.flatMap((problem, index) => (problem === undefined ? [] : [`keys[${index}] ${problem}`]))
-  if (problems.length > 0) throw malformed(path, problems)
   return keyring
 }
 
@@ -74,12 +72,10 @@ async function readPrivate(path: string): Promise<string | undefined> {
 
 /** @returns the text that is now in `path`, of this process or of another that was faster */
 async function create(path: string, alg: SigningAlgorithm, { now, randomUUID, log }: KeyFileDeps): Promise<string> {
-  const createdAt = new Date(now()).toISOString()
-  const states: KeyState[] = ['active', 'standby']
-  const keys = await Promise.all(states.map(async (state) => ({ ...(await createPrivateJwk(alg)), state, createdAt })))
+  const made = await makeKeySet(alg, now())
   const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`)
   try {
-    await writeDurably(temporary, `${JSON.stringify({ generation: 1, keys }, null, 2)}\n`, 0o600)
+    await writeDurably(temporary, made, 0o600)
     // A link fails where a rename would replace: whoever is second takes what is there.
     const isOurs = await link(temporary, path).then(() => true, existsAlready)
     await syncDirectory(dirname(path))

@@ -2,9 +2,10 @@
 import { readFile, rename, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { ProjectorError } from '../../errors.ts'
-import { type Keyring, publicKeys } from '../keyring.ts'
+import type { Keyring } from '../keyring.ts'
 import { codeOf, forbidden } from './access.ts'
 import { syncDirectory, writeDurably } from './durable.ts'
+import { kidsOf, recordText } from './public-record.ts'
 
 export interface KeyRecord {
   path: string
@@ -18,27 +19,22 @@ export function recordPath(keyFile: string): string {
 /** @returns undefined when there is no record */
 export async function readRecord(keyFile: string): Promise<KeyRecord | undefined> {
   const path = recordPath(keyFile)
-  try {
-    return { path, kids: kidsOf(await readFile(path, 'utf8')) }
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined
-    if (!(error instanceof SyntaxError || error instanceof TypeError)) throw await forbidden(path, 'read', error)
-    throw new ProjectorError(
-      'key-store-unusable',
-      `${path} is not a JWK Set; remove it if ${keyFile} is the right key file, and it is written again`,
-    )
-  }
-}
-
-function kidsOf(text: string): string[] {
-  const { keys } = JSON.parse(text) as { keys: { kid: string }[] }
-  return keys.map(({ kid }) => kid)
+  const text = await readFile(path, 'utf8').catch(async (error) => {
+    if (codeOf(error) !== 'ENOENT') throw await forbidden(path, 'read', error)
+  })
+  if (text === undefined) return undefined
+  const kids = kidsOf(text)
+  if (kids !== undefined) return { path, kids }
+  throw new ProjectorError(
+    'key-store-unusable',
+    `${path} is not a JWK Set; remove it if ${keyFile} is the right key file, and it is written again`,
+  )
 }
 
 /** Replaces the record when it does not say what `keyring` says. */
 export async function writeRecord(keyFile: string, keyring: Keyring, suffix: string): Promise<void> {
   const path = recordPath(keyFile)
-  const text = `${JSON.stringify({ keys: publicKeys(keyring) }, null, 2)}\n`
+  const text = recordText(keyring)
   if ((await readFile(path, 'utf8').catch(() => undefined)) === text) return
   const temporary = join(dirname(path), `.${basename(path)}.${suffix}.tmp`)
   try {

@@ -34,7 +34,15 @@ beforeEach(async () => {
 })
 
 function caller(settings: Partial<ClusterSettings> = {}) {
-  const entry = { name: 'prod', organization: 'acme', issuer: ISSUER, jwks: file, apiAudiences: [], ...settings }
+  const entry = {
+    name: 'prod',
+    organization: 'acme',
+    mode: 'jwks' as const,
+    issuer: ISSUER,
+    jwks: file,
+    apiAudiences: [],
+    ...settings,
+  }
   return createJwksCaller({ clusters: [entry], identityAudience: AUDIENCE }, deps)
 }
 
@@ -125,6 +133,7 @@ test('of two clusters the issuer decides, and neither vouches for the other', as
   const entry = (name: string, issuer: string, jwks: string) => ({
     name,
     organization: name,
+    mode: 'jwks' as const,
     issuer,
     jwks,
     apiAudiences: [],

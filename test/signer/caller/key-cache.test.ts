@@ -113,3 +113,13 @@ test('a clock that is set back does not freeze the keys', async () => {
   state.kids = ['two']
   expect(await cache.find('two')).toMatchObject({ alg: 'ES256' })
 })
+
+test('before there is any key, the cluster is asked again every second', async () => {
+  const { state, cache } = cluster(['one'])
+  state.isDown = true
+  expect(await cache.find('one')).toBe('unavailable')
+  state.isDown = false
+  expect(await cache.find('one')).toBe('unavailable')
+  state.now += SECOND
+  expect(await cache.find('one')).toMatchObject({ jwk: { kid: 'one' } })
+})
