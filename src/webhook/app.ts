@@ -1,5 +1,5 @@
 /** The admission service: answers reviews, logs and counts each, and never turns our own fault into a denial. */
-import { X509Certificate } from 'node:crypto'
+import { expiresAt } from '../certificate/source.ts'
 import { ProjectorError, type Reason } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { type FastifyInstance, type FastifyReply, type ServiceOptions, startService } from '../service.ts'
@@ -7,14 +7,13 @@ import type { WebhookConfig } from './config.ts'
 import type { InjectionContext } from './context.ts'
 import { createMetrics, type WebhookMetrics } from './metrics.ts'
 import { type Admission, admit } from './review.ts'
-import { closeSources, contextOf, openSources, type Sources } from './sources.ts'
+import { closeSources, contextOf, openSources, type SourceDeps, type Sources, unready } from './sources.ts'
 
 export const ADMISSION_PATH = '/mutate'
 /** A request holds up to 3 MiB, and JSON is larger than what it was made from. */
 export const BODY_LIMIT_BYTES = 8 * 1024 * 1024
 
-export interface WebhookDeps {
-  log: Log
+export interface WebhookDeps extends SourceDeps {
   /** Milliseconds of a clock that never leaps. */
   monotonicMs(): number
 }
@@ -27,7 +26,7 @@ export interface Webhook {
 
 /** Starts the whole service. @throws ProjectorError `configuration-invalid` with everything that is wrong at once */
 export async function startWebhook(config: WebhookConfig, deps: WebhookDeps): Promise<Webhook> {
-  const sources = await openSources(config, deps.log)
+  const sources = await openSources(config, deps)
   try {
     const service = await startService(serviceOf(config, sources, deps))
     return {
@@ -47,7 +46,7 @@ function serviceOf(config: WebhookConfig, sources: Sources, deps: WebhookDeps): 
   const metrics = createMetrics({
     policies: () => sources.policy?.current().length ?? 0,
     policyProblems: () => sources.policy?.problems().length ?? 0,
-    certificateExpiry: () => new X509Certificate(sources.tls.current().cert).validToDate.getTime() / 1000,
+    certificateExpiry: () => expiresAt(sources.tls),
   })
   const admission = {
     name: 'admission',
@@ -62,8 +61,8 @@ function serviceOf(config: WebhookConfig, sources: Sources, deps: WebhookDeps): 
     log: deps.log,
     drainSeconds: config.DRAIN_SECONDS,
     metrics: metrics.render,
-    // Without its certificate and policy it never started; nothing that happens later keeps it from answering.
-    unready: () => undefined,
+    // Once everything was there, what goes missing later is served from what was read last.
+    unready: () => unready(sources),
   }
 }
 
@@ -72,7 +71,7 @@ export function admissionRoutes(
   app: FastifyInstance,
   context: () => InjectionContext,
   metrics: Pick<WebhookMetrics, 'countReview'>,
-  { log, monotonicMs }: WebhookDeps,
+  { log, monotonicMs }: Pick<WebhookDeps, 'log' | 'monotonicMs'>,
 ): void {
   app.post(ADMISSION_PATH, async (request) => {
     const startedAt = monotonicMs()

@@ -1,5 +1,6 @@
 /** What an installation adds to every decision: its names, its signer and its policies. Pure. */
 import type { AudiencePolicy } from '../policy/document.ts'
+import type { Allotment } from './value.ts'
 
 export type PolicyCheck = 'refuse' | 'warn' | 'off'
 
@@ -12,6 +13,8 @@ export interface InjectionContext {
   version: string
   /** `caBundle` is PEM; absent means the public roots. */
   signer: { url: string; caBundle?: string }
+  /** What our containers get where no annotation says otherwise. */
+  resources?: { cpu?: Allotment; memory?: Allotment }
   /** Audience of the identity token that our containers show the signer. */
   identityAudience: string
   policyCheck: PolicyCheck

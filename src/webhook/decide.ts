@@ -6,6 +6,7 @@ import type { InjectionContext } from './context.ts'
 import type { EnvironmentRules } from './environment.ts'
 import type { PodFacts } from './facts.ts'
 import type { JsonObject } from './json.ts'
+import { losesGuarantee, resourcesOf } from './resources.ts'
 import type { Settings } from './settings.ts'
 import { ownContainers, volumesOf } from './sidecar.ts'
 import type { TokenSettings } from './tokens.ts'
@@ -34,6 +35,7 @@ export function decide(settings: Settings, facts: PodFacts, context: InjectionCo
   if (context.policyCheck === 'refuse') refusals.push(...denials)
   if (refusals.length > 0) return { outcome: 'refused', refusals }
   const warnings = verdicts.flatMap(({ warning, denial }) => warning ?? denial?.message ?? [])
+  warnings.push(...serviceClass(settings, facts, context))
   return { outcome: 'injected', injection: injectionOf(settings, facts, context), warnings }
 }
 
@@ -52,6 +54,14 @@ function judge(token: TokenSettings, facts: PodFacts, { policies, reserved }: In
   return {
     warning: `${ttlAnnotation}: AudiencePolicy ${grant.policy} shortens the life of the token ${name} to ${grant.ttlSeconds} s`,
   }
+}
+
+/** Only what a person asks for can cost the pod its class: everything else is chosen so that it stays. */
+function serviceClass(settings: Settings, facts: PodFacts, { prefix, resources }: InjectionContext): string[] {
+  if (!losesGuarantee(resourcesOf(settings, facts, resources), facts)) return []
+  return [
+    `${prefix}sidecar-cpu and ${prefix}sidecar-memory make a Guaranteed pod Burstable; give each one value as request/limit, or leave them out`,
+  ]
 }
 
 function injectionOf(settings: Settings, facts: PodFacts, context: InjectionContext): Injection {

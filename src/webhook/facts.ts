@@ -2,6 +2,7 @@
 import { FETCH_CONTAINER, SIDECAR_CONTAINER } from '../contract.ts'
 import type { ProviderFacts } from '../providers/provider.ts'
 import { integerAt, type JsonObject, listAt, malformed, memberOf, objectAt, textAt } from './json.ts'
+import { type PodResources, readResources } from './pod-resources.ts'
 
 export interface PodFacts extends ProviderFacts {
   /** As written; a value that is no string is somebody's YAML without quotes. */
@@ -13,6 +14,7 @@ export interface PodFacts extends ProviderFacts {
   /** The pod's volumes belong to a group that all of its containers are in. */
   hasVolumeGroup: boolean
   hostNetwork: boolean
+  resources: PodResources
 }
 
 /** A DNS label; the API server checks it only after us. */
@@ -44,6 +46,7 @@ export function readPod(pod: JsonObject, namespace: string): PodFacts {
     commonUserId: commonUserId(spec, containers),
     hasVolumeGroup: memberOf(objectAt(spec, 'securityContext', 'spec.securityContext'), 'fsGroup') !== undefined,
     hostNetwork: memberOf(spec, 'hostNetwork') === true,
+    resources: readResources(spec, containers),
   }
 }
 

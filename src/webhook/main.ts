@@ -8,5 +8,6 @@ await host(process, {
   parse: parseWebhookConfig,
   logLevel: (config) => config.LOG_LEVEL,
   facts: (config) => ({ prefix: config.ANNOTATION_PREFIX, policyCheck: config.POLICY_CHECK }),
-  start: (config, log) => startWebhook(config, { log, monotonicMs: () => performance.now() }),
+  start: (config, log) =>
+    startWebhook(config, { log, now: Date.now, random: Math.random, monotonicMs: () => performance.now() }),
 })

@@ -17,7 +17,7 @@ export function ensureMounts(container: JsonObject, ours: readonly JsonObject[])
   const missing: JsonObject[] = []
   const refusals: Refusal[] = []
   for (const mount of ours) {
-    const theirs = mounts.find((each) => pathOf(each) === pathOf(mount))
+    const theirs = mounts.find((each) => mountPathOf(each) === mountPathOf(mount))
     if (theirs === undefined) missing.push(mount)
     else if (!isSameMount(theirs, mount)) refusals.push(taken(container, mount))
   }
@@ -28,7 +28,7 @@ export function ensureMounts(container: JsonObject, ours: readonly JsonObject[])
 export function foreignMounts(container: JsonObject, allowed: readonly JsonObject[]): Refusal[] {
   return mountsOf(container)
     .filter((mount) => VOLUMES.includes(String(mount['name'])))
-    .filter((mount) => !allowed.some((each) => pathOf(each) === pathOf(mount)))
+    .filter((mount) => !allowed.some((each) => mountPathOf(each) === mountPathOf(mount)))
     .map((mount) =>
       refuse(
         'reserved-name',
@@ -37,7 +37,7 @@ export function foreignMounts(container: JsonObject, allowed: readonly JsonObjec
     )
 }
 
-function isSameMount(theirs: JsonObject, ours: JsonObject): boolean {
+export function isSameMount(theirs: JsonObject, ours: JsonObject): boolean {
   const isReadOnly = (mount: JsonObject) => memberOf(mount, 'readOnly') === true
   const isPart = memberOf(theirs, 'subPath') ?? memberOf(theirs, 'subPathExpr') ?? ''
   return theirs['name'] === ours['name'] && isReadOnly(theirs) === isReadOnly(ours) && isPart === ''
@@ -51,6 +51,6 @@ function taken(container: JsonObject, { name, mountPath, readOnly }: JsonObject)
   )
 }
 
-function pathOf(mount: JsonObject): string {
+export function mountPathOf(mount: JsonObject): string {
   return String(mount['mountPath']).replace(/\/+$/, '')
 }

@@ -4,17 +4,18 @@ import { type Refusal, refuse } from '../errors.ts'
 import { complete, covers, type Ensured } from './ensure.ts'
 import { effective } from './environment.ts'
 import { nameOf } from './facts.ts'
-import { type JsonObject, listAt, memberOf } from './json.ts'
+import { isObject, type Json, type JsonObject, listAt, memberOf } from './json.ts'
+import { ownPlace } from './mesh.ts'
 import { ensureMounts, mountsOf } from './mounts.ts'
 
 /**
- * The init containers with ours in front, each once. One that is there keeps its place, its image and its resources.
+ * The init containers with ours in their place, each once. One that is there keeps its image and its resources.
  * @param own in the order in which they start
  */
 export function ensureOwn(initContainers: readonly JsonObject[], own: readonly JsonObject[]): Ensured<JsonObject[]> {
   const value = [...initContainers]
   const refusals: Refusal[] = []
-  let place = 0
+  let place = ownPlace(value)
   for (const ours of own) {
     const index = value.findIndex((container) => container['name'] === ours['name'])
     const theirs = value[index]
@@ -43,21 +44,65 @@ function repair(theirs: JsonObject, ours: JsonObject): Ensured<JsonObject> {
 
 /** The first part that says that a container with our name is something else. */
 function foreignPart(theirs: JsonObject, ours: JsonObject): string | undefined {
-  const isOther = (key: string) => !covers(memberOf(theirs, key), memberOf(ours, key))
-  if (isOther('command')) return 'command'
-  if (isOther('args')) return 'args'
-  if (memberOf(theirs, 'restartPolicy') !== undefined && isOther('restartPolicy')) return 'restartPolicy'
-  const hook = (container: JsonObject) => memberOf((memberOf(container, 'lifecycle') ?? {}) as JsonObject, 'postStart')
-  if (hook(theirs) !== undefined && !covers(hook(theirs), hook(ours))) return 'lifecycle.postStart'
-  const configuration = effective(envOf(theirs), SIDECAR_VARIABLE)
-  const expected = effective(envOf(ours), SIDECAR_VARIABLE)
-  return configuration !== undefined && !covers(configuration, expected) ? SIDECAR_VARIABLE : undefined
+  if (!covers(memberOf(theirs, 'command'), memberOf(ours, 'command'))) return 'command'
+  const [written, expected] = [configurationOf(theirs), configurationOf(ours)]
+  return written === undefined || isSameConfiguration(written, expected) ? undefined : SIDECAR_VARIABLE
+}
+
+/** Whether a container of our name is ours, whatever became of the parts that are mended. */
+export function isOwnProgram(theirs: JsonObject, ours: JsonObject): boolean {
+  return foreignPart(theirs, ours) === undefined
+}
+
+/** Whether a container of another name runs what `ours` runs. */
+export function isSameProgram(theirs: JsonObject, ours: JsonObject): boolean {
+  const isSame = (key: string) => covers(memberOf(theirs, key), memberOf(ours, key))
+  return isSame('command') && isSame('args') && covers(configurationOf(theirs), configurationOf(ours))
+}
+
+function configurationOf(container: JsonObject): JsonObject | undefined {
+  return effective(envOf(container), SIDECAR_VARIABLE)
+}
+
+/** What makes a configuration another one; the roots change while they are renewed, and other versions may add members. */
+const ESSENTIAL = ['version', 'identityTokenFile', 'directory', 'tokens', 'files']
+
+/**
+ * Another replica, with roots or of a version that we do not have yet, may have written it a moment ago; then it is as
+ * good as ours.
+ */
+function isSameConfiguration(theirs: JsonObject, ours: JsonObject | undefined): boolean {
+  if (covers(theirs, ours)) return true
+  const [written, expected] = [parsed(theirs), ours && parsed(ours)]
+  if (written === undefined || expected === undefined) return false
+  const url = ({ signer }: JsonObject) => isObject(signer) && memberOf(signer, 'url')
+  return (
+    url(written) === url(expected) && ESSENTIAL.every((key) => same(memberOf(written, key), memberOf(expected, key)))
+  )
+}
+
+function same(one: Json | undefined, other: Json | undefined): boolean {
+  return covers(one, other) && covers(other, one)
+}
+
+function parsed({ value }: JsonObject): JsonObject | undefined {
+  try {
+    const configuration: unknown = JSON.parse(String(value))
+    return isObject(configuration) ? configuration : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** A variable that somebody gave all containers must not reach ours: the last entry of a name is the one that counts. */
 function ensureEnvironment(theirs: JsonObject, ours: JsonObject): JsonObject[] {
   const env = envOf(theirs)
-  return [...env, ...envOf(ours).filter((entry) => !covers(effective(env, String(entry['name'])), entry))]
+  const isGood = (entry: JsonObject) => {
+    const there = effective(env, String(entry['name']))
+    // A configuration in another form than ours has been judged already.
+    return covers(there, entry) || (entry['name'] === SIDECAR_VARIABLE && there !== undefined)
+  }
+  return [...env, ...envOf(ours).filter((entry) => !isGood(entry))]
 }
 
 function envOf(container: JsonObject): JsonObject[] {

@@ -6,6 +6,7 @@ import { readPod } from './facts.ts'
 import { inject } from './inject.ts'
 import { type JsonObject, memberOf, objectAt } from './json.ts'
 import { additions, type Operation } from './patch.ts'
+import { restore } from './restore.ts'
 import { readSettings } from './settings.ts'
 
 /** The kubelet makes mirror pods from files; they may not use projected tokens. */
@@ -31,7 +32,9 @@ export function projectPod(pod: JsonObject, namespace: string, context: Injectio
   if (Array.isArray(settings)) return { outcome: 'refused', refusals: settings }
   const decision = decide(settings, facts, context)
   if (decision.outcome === 'refused') return decision
-  const injected = inject(pod, decision.injection)
+  const restored = restore(pod, decision.injection.own)
+  const injected = inject(restored.pod, decision.injection)
   if (Array.isArray(injected)) return { outcome: 'refused', refusals: injected }
-  return { outcome: 'injected', pod: injected, patch: additions(pod, injected), warnings: decision.warnings }
+  const patch = [...restored.operations, ...additions(restored.pod, injected)]
+  return { outcome: 'injected', pod: injected, patch, warnings: decision.warnings }
 }

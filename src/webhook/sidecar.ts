@@ -18,13 +18,11 @@ import {
 import type { InjectionContext } from './context.ts'
 import type { PodFacts } from './facts.ts'
 import type { JsonObject } from './json.ts'
+import { resourcesOf } from './resources.ts'
 import type { Settings } from './settings.ts'
-import { bytesOf } from './value.ts'
 
 /** The user of our image, where the pod has no one user that we could share. */
 const OWN_USER_ID = 65_532
-const DEFAULT_CPU_REQUEST = '5m'
-const DEFAULT_MEMORY = { request: '32Mi', limit: '64Mi' } as const
 /** SIGUSR1 would open the inspector to whoever shares the process namespace. */
 const NODE = [IMAGE_NODE, '--disable-sigusr1'] as const
 
@@ -73,7 +71,7 @@ function commonParts(settings: Settings, facts: PodFacts, context: InjectionCont
       { name: 'NODE_OPTIONS', value: '' },
     ],
     volumeMounts: [IDENTITY_MOUNT, OWN_TOKENS_MOUNT],
-    resources: resourcesOf(settings),
+    resources: resourcesOf(settings, facts, context.resources),
     securityContext: {
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,
@@ -106,20 +104,4 @@ function configurationOf(settings: Settings, facts: PodFacts, { signer }: Inject
     startDeadlineSeconds: settings.startDeadlineSeconds,
     localApi: [],
   }
-}
-
-/** No limit of processor time unless somebody asks: under a small one Node starts for seconds. */
-function resourcesOf({ cpu, memory }: Settings): JsonObject {
-  const memoryRequest = memory?.request ?? DEFAULT_MEMORY.request
-  return {
-    requests: { cpu: cpu?.request ?? DEFAULT_CPU_REQUEST, memory: memoryRequest },
-    limits: {
-      ...(cpu?.limit === undefined ? {} : { cpu: cpu.limit }),
-      memory: memory?.limit ?? atLeast(DEFAULT_MEMORY.limit, memoryRequest),
-    },
-  }
-}
-
-function atLeast(limit: string, request: string): string {
-  return bytesOf(request) > bytesOf(limit) ? request : limit
 }

@@ -56,24 +56,15 @@ const MINIMUM_CPU_LIMIT = 0.1
 /** Node alone needs half of it. */
 const MINIMUM_MEMORY_LIMIT = 32 * 2 ** 20
 
+export const CPU_SHAPE = 'cpu as REQUEST or REQUEST/LIMIT, such as 5m or 20m/200m, the limit at least 100m'
+export const MEMORY_SHAPE = 'memory as REQUEST or REQUEST/LIMIT, such as 32Mi or 32Mi/64Mi, the limit at least 32Mi'
+
 export function readCpu(key: string, value: string): Allotment | Refusal {
-  return readAllotment(
-    key,
-    value,
-    CPU_UNITS,
-    MINIMUM_CPU_LIMIT,
-    'cpu as REQUEST or REQUEST/LIMIT, such as 5m or 20m/200m, the limit at least 100m',
-  )
+  return readAllotment(key, value, CPU_UNITS, MINIMUM_CPU_LIMIT, CPU_SHAPE)
 }
 
 export function readMemory(key: string, value: string): Allotment | Refusal {
-  return readAllotment(
-    key,
-    value,
-    MEMORY_UNITS,
-    MINIMUM_MEMORY_LIMIT,
-    'memory as REQUEST or REQUEST/LIMIT, such as 32Mi or 32Mi/64Mi, the limit at least 32Mi',
-  )
+  return readAllotment(key, value, MEMORY_UNITS, MINIMUM_MEMORY_LIMIT, MEMORY_SHAPE)
 }
 
 function readAllotment(
@@ -96,11 +87,6 @@ function sizeOf(quantity: string, units: Record<string, number>): number | undef
   const [, digits, unit = ''] = /^(\d{1,12}(?:\.\d{1,3})?)([A-Za-z]{0,2})$/.exec(quantity) ?? []
   const factor = units[unit]
   return digits === undefined || factor === undefined ? undefined : Number(digits) * factor
-}
-
-/** The bytes of a memory quantity that {@link readMemory} took. */
-export function bytesOf(quantity: string): number {
-  return sizeOf(quantity, MEMORY_UNITS) ?? 0
 }
 
 function inWords(choices: readonly string[]): string {

@@ -14,6 +14,7 @@ import { CONTEXT, podWith } from './context.ts'
 import { eventually, get, post } from './http.ts'
 import { reviewOf } from './reviews.ts'
 
+const CLOCKS = { now: Date.now, random: () => 0, monotonicMs: () => performance.now() }
 const CANARY = 'canary-in-the-pod'
 const POD = podWith({ audience: 'vault.example' }, { inventedSecret: CANARY })
 
@@ -147,7 +148,7 @@ function environment(changes: Record<string, string> = {}): Record<string, strin
 
 async function start(changes: Record<string, string> = {}): Promise<Webhook> {
   const log = createLog('error', 'webhook', () => undefined)
-  webhook = await startWebhook(parseWebhookConfig(environment(changes)), { log, monotonicMs: () => performance.now() })
+  webhook = await startWebhook(parseWebhookConfig(environment(changes)), { ...CLOCKS, log })
   return webhook
 }
 
@@ -238,7 +239,7 @@ test('a port that is taken is a matter of configuration', async () => {
   const { ports } = await start()
   const taken = startWebhook(parseWebhookConfig(environment({ OPS_LISTEN: `127.0.0.1:${ports.ops}` })), {
     log: createLog('error', 'webhook', () => undefined),
-    monotonicMs: () => 0,
+    ...CLOCKS,
   })
   await expect(taken).rejects.toMatchObject({
     reason: 'configuration-invalid',

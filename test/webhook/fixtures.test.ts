@@ -70,7 +70,14 @@ test.each(REFUSED)('$name: every refusal is the expected one', ({ pod, refusals 
 
 test('the fixtures show every reason for which admission refuses', () => {
   const shown = new Set(REFUSED.flatMap(({ refusals }) => refusals.map(({ reason }) => reason)))
-  const elsewhere = ['input-malformed', 'internal', 'subject-not-usable', 'ttl-not-usable', 'token-too-large']
+  const elsewhere = [
+    'input-malformed',
+    'internal',
+    'not-ready',
+    'subject-not-usable',
+    'ttl-not-usable',
+    'token-too-large',
+  ]
   const missing = Object.entries(REASONS)
     .filter(([reason, entry]) => 'admissionCode' in entry && !elsewhere.includes(reason))
     .map(([reason]) => reason)

@@ -14,10 +14,22 @@ export interface Answer {
 const PATIENCE_MS = 10_000
 const PAUSE_MS = 50
 
-/** Posts JSON over TLS that `ca` vouches for, on a connection of its own. */
-export function post(port: number, path: string, body: object, ca: string): Promise<Answer> {
+/**
+ * Posts JSON over TLS that `ca` vouches for, on a connection of its own.
+ * @param servername the name that the certificate must be good for, if not the address
+ */
+export function post(port: number, path: string, body: object, ca: string, servername?: string): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const options = { host: '127.0.0.1', port, path, ca, method: 'POST', agent: false, timeout: PATIENCE_MS }
+    const options = {
+      host: '127.0.0.1',
+      port,
+      path,
+      ca,
+      method: 'POST',
+      agent: false,
+      timeout: PATIENCE_MS,
+      servername,
+    }
     const headers = { 'content-type': 'application/json', connection: 'keep-alive' }
     const sent = request({ ...options, headers }, (response) => {
       const { serialNumber } = (response.socket as TLSSocket).getPeerCertificate()

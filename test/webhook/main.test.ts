@@ -59,7 +59,7 @@ test('without an environment it exits 78 with one line that names everything', a
   const { lines, exit } = run({})
   expect(await exit).toBe(78)
   expect(lines).toMatchObject([{ level: 'fatal', reason: 'configuration-invalid', process: 'webhook' }])
-  expect(lines[0]?.['msg']).toMatch(/TLS_DIRECTORY.*SIDECAR_IMAGE.*SIGNER_URL.*IDENTITY_AUDIENCE.*POLICY_FILE/)
+  expect(lines[0]?.['msg']).toMatch(/SIDECAR_IMAGE.*SIGNER_URL.*IDENTITY_AUDIENCE.*TLS_DIRECTORY/)
 })
 
 test('with a folder that holds no certificate it exits 78 and names the folder', async () => {
