@@ -19,8 +19,11 @@ export const TOKENS_DIRECTORY = '/var/run/secrets/token-projector.dev/tokens'
 
 /** The programs in our image, called by absolute path because the image holds no shell. */
 export const IMAGE_NODE = '/usr/local/bin/node'
+export const IMAGE_WEBHOOK = '/opt/token-projector/webhook.js'
+export const IMAGE_SIGNER = '/opt/token-projector/signer.js'
 export const IMAGE_SIDECAR = '/opt/token-projector/sidecar.js'
 export const IMAGE_WAIT = '/opt/token-projector/sidecar-wait.js'
+export const IMAGE_CLI = '/opt/token-projector/cli.js'
 
 /** The sidecar's whole configuration, as JSON in one variable. */
 export const SIDECAR_VARIABLE = 'TOKEN_PROJECTOR_SIDECAR'
@@ -115,4 +118,6 @@ export interface CallerFacts {
   expiresAt: number
   /** `jti` of the identity token, for the audit log. */
   credentialId?: string
+  /** The cluster said a moment ago that the pod still lives; without that nothing outlives the identity token. */
+  isConfirmed?: true
 }

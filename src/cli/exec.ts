@@ -1,9 +1,9 @@
 /** The verb `exec`: a pod as local processes, with a cluster, a kubelet and a signer that live as long as it does. */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { TOKENS_VOLUME } from '../contract.ts'
+import { IMAGE_SIDECAR, IMAGE_WAIT, TOKENS_VOLUME } from '../contract.ts'
 import { isRefusal, type Refusal } from '../errors.ts'
 import { createLog } from '../log.ts'
 import { WELL_KNOWN_RESERVED_AUDIENCES } from '../policy/decide.ts'
@@ -132,15 +132,21 @@ function planOptions({ facts }: ReadyPod, folder: PrivateFolder, options: ExecOp
   }
 }
 
-/** What the image holds as bundles, a checkout holds as sources. */
+/** A checkout holds the programs as sources; where this file is in a bundle, they are the bundles beside it. */
 function programsOf(node: string): Programs {
-  const source = (path: string) => fileURLToPath(new URL(path, import.meta.url))
-  return { node, sidecar: source('../sidecar/main.ts'), wait: source('../sidecar/wait/main.ts') }
+  const isSource = import.meta.url.endsWith('.ts')
+  const at = (source: string, bundled: string) =>
+    fileURLToPath(new URL(isSource ? source : `./${basename(bundled)}`, import.meta.url))
+  return {
+    node,
+    sidecar: at('../sidecar/main.ts', IMAGE_SIDECAR),
+    wait: at('../sidecar/wait/main.ts', IMAGE_WAIT),
+  }
 }
 
-function signerDeps({ verbose }: ExecOptions, { now, randomUUID, say }: ExecDeps): EmbeddedSignerDeps {
+function signerDeps({ verbose }: ExecOptions, { now, random, randomUUID, say }: ExecDeps): EmbeddedSignerDeps {
   const write = (line: string) => verbose && say(`signer: ${line.trimEnd()}`)
-  return { now, randomUUID, log: createLog('info', 'signer', write), writeAudit: write }
+  return { now, random, randomUUID, log: createLog('info', 'signer', write), writeAudit: write }
 }
 
 function rewirePlan(plan: PodPlan, { url, caBundle }: EmbeddedSigner): PodPlan | Refusal {

@@ -67,11 +67,17 @@ function injectStream({ documents }: DocumentStream, namespace: string, context:
       refusals.push(...result.refusals.map(({ refused, message }) => refuse(refused, `${at}: ${message}`)))
       if (result.patch.length === 0) continue
       value = replaceAt(value, found.pointer, result.pod)
-      patch.push(...result.patch.map((operation) => ({ ...operation, path: found.pointer + operation.path })))
+      patch.push(...result.patch.map((operation) => below(found.pointer, operation)))
     }
     if (patch.length > 0) changes.set(document, { value, patch })
   }
   return { changes, warnings, refusals }
+}
+
+/** The operation with paths that begin at the document. */
+function below(pointer: string, operation: Operation): Operation {
+  const path = pointer + operation.path
+  return operation.op === 'move' ? { ...operation, path, from: pointer + operation.from } : { ...operation, path }
 }
 
 async function contextOf(options: InjectOptions): Promise<InjectionContext> {

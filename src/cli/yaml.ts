@@ -1,4 +1,4 @@
-/** Applies the additions of a JSON patch to YAML text so that comments, quotes and the notation of numbers stay. Pure. */
+/** Applies a JSON patch to YAML text so that comments, quotes and the notation of numbers stay. Pure. */
 import {
   type Alias,
   Document,
@@ -95,21 +95,40 @@ function expandAliases(document: Document): void {
   })
 }
 
-function apply(document: Document, { path, value }: Operation): boolean {
-  const keys = path.split('/').slice(1).map(unescapePointer)
+function apply(document: Document, operation: Operation): boolean {
+  if (operation.op !== 'move') return change(document, operation)
+  const moved = nodeAt(document, keysOf(operation.from))
+  if (moved === undefined || !change(document, { op: 'remove', path: operation.from })) return false
+  return change(document, { op: 'add', path: operation.path, value: moved })
+}
+
+type Change = { op: 'add' | 'replace'; path: string; value: unknown } | { op: 'remove'; path: string }
+
+function change(document: Document, operation: Change): boolean {
+  const keys = keysOf(operation.path)
   const last = keys.pop()
-  const parent = keys.reduce<unknown>(step, document.contents)
+  const parent = nodeAt(document, keys)
   if (last === undefined) return false
-  if (isMap(parent)) parent.set(document.createNode(last), document.createNode(value))
-  else if (isSeq(parent)) return insert(parent.items, last, document.createNode(value))
+  if (operation.op === 'remove') return isCollection(parent) && parent.delete(isSeq(parent) ? Number(last) : last)
+  const value = document.createNode(operation.value)
+  if (isMap(parent)) parent.set(document.createNode(last), value)
+  else if (isSeq(parent)) return insert(parent.items, last, value, operation.op === 'replace' ? 1 : 0)
   return isMap(parent)
 }
 
-function insert(items: unknown[], position: string, node: Node): boolean {
+function insert(items: unknown[], position: string, node: Node, insteadOf: number): boolean {
   const index = position === '-' ? items.length : Number(position)
-  if (!Number.isInteger(index) || index < 0 || index > items.length) return false
-  items.splice(index, 0, node)
+  if (!Number.isInteger(index) || index < 0 || index > items.length - insteadOf) return false
+  items.splice(index, insteadOf, node)
   return true
+}
+
+function keysOf(path: string): string[] {
+  return path.split('/').slice(1).map(unescapePointer)
+}
+
+function nodeAt(document: Document, keys: readonly string[]): unknown {
+  return keys.reduce<unknown>(step, document.contents)
 }
 
 function step(node: unknown, key: string): unknown {

@@ -30,6 +30,7 @@ export interface SignerOptions {
 
 export interface EmbeddedSignerDeps {
   now(): number
+  random(): number
   randomUUID(): string
   log: Log
   writeAudit(line: string): void
