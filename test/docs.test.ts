@@ -14,7 +14,7 @@ import { TABLES } from './docs/tables.ts'
 
 const root = new URL('..', import.meta.url).pathname
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
-const pages = globSync(['*.md', 'docs/**/*.md', 'examples/**/*.md'], { cwd: root }).sort()
+const pages = globSync(['*.md', 'docs/**/*.md', 'examples/**/*.md', 'charts/**/*.md'], { cwd: root }).sort()
 
 test.each(Object.entries(TABLES))(
   'the table of %s is what the code says; `npm run docs` writes it',

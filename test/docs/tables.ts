@@ -5,6 +5,7 @@ import { createMetrics as createSidecarMetrics } from '../../src/sidecar/metrics
 import { createMetrics as createSignerMetrics } from '../../src/signer/metrics.ts'
 import { ANNOTATIONS } from '../../src/webhook/annotations.ts'
 import { createMetrics as createWebhookMetrics } from '../../src/webhook/metrics.ts'
+import { valueRows } from './values.ts'
 
 /** The generated tables by name, and the page that holds each between `<!-- begin NAME -->` and `<!-- end NAME -->`. */
 export const TABLES: Record<string, { page: string; rows(): string[] | Promise<string[]> }> = {
@@ -12,6 +13,7 @@ export const TABLES: Record<string, { page: string; rows(): string[] | Promise<s
   'exit codes': { page: 'errors.md', rows: exitRows },
   annotations: { page: 'annotations.md', rows: annotationRows },
   metrics: { page: 'metrics.md', rows: metricRows },
+  values: { page: '../../charts/token-projector/README.md', rows: valueRows },
 }
 
 const EXIT_MEANINGS: Record<keyof typeof EXIT, string> = {
@@ -49,7 +51,13 @@ async function metricRows(): Promise<string[]> {
   const readings = { policies: none, policyProblems: none, certificateExpiry: none, certificateExpiresAt: none }
   const texts = [
     (await createWebhookMetrics(readings).render()).body,
-    (await createSignerMetrics({ ...readings, keys: [], clusters: [{ name: 'c' }] }).render()).body,
+    (
+      await createSignerMetrics({
+        ...readings,
+        keys: () => [],
+        clusters: [{ name: 'c', mode: 'tokenReview' }],
+      }).render()
+    ).body,
     createSidecarMetrics(['default']).text([]),
   ]
   const rows = texts.flatMap((text) =>
