@@ -23,6 +23,8 @@ const levels: Level[] = [
   { name: 'types', command: ['tsc', '--noEmit'] },
   { name: 'style', command: ['biome', 'check', '--error-on-warnings'] },
   vitest('unit and flow'),
+  { ...vitest('image', 'test/image/vitest.config.ts'), problem: rootProblem() },
+  vitest('chart', 'test/chart/vitest.config.ts'),
   { ...vitest('cluster', 'test/cluster/vitest.config.ts'), problem: rootProblem() },
 ]
 
