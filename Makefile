@@ -33,6 +33,10 @@ unit: setup ## Run the tests that need nothing but Node (under a minute)
 cluster: setup ## Start a real Kubernetes without Docker and leave it up (root, Go; some minutes the first time)
 	@node test/cluster/main.ts up
 
+.PHONY: cluster-image
+cluster-image: image ## Build the image and give it to the cluster that is up
+	@node test/cluster/main.ts load dist/image.tar
+
 .PHONY: cluster-down
 cluster-down: setup ## End the cluster and remove all that it made
 	@node test/cluster/main.ts down

@@ -1,10 +1,11 @@
-/** Brings a cluster up and leaves it, or takes it down: `make cluster`, `make cluster-down`. */
+/** Brings a cluster up and leaves it, gives it an image, or takes it down: `make cluster`, `cluster-image`, `cluster-down`. */
+import { resolve } from 'node:path'
 import { clusterDirectory, startCluster } from './cluster.ts'
 import { STANDING } from './paths.ts'
 import { kubernetesVersion } from './programs.ts'
 import { findCluster, readRecord, removeCluster } from './session.ts'
 
-const USAGE = 'usage: main.ts up | down\n'
+const USAGE = 'usage: main.ts up | down | load ARCHIVE\n'
 const write = (text: string) => void process.stdout.write(text)
 
 async function up(): Promise<void> {
@@ -38,7 +39,16 @@ async function down(): Promise<void> {
   write('the cluster is gone\n')
 }
 
-const commands: Record<string, () => Promise<void>> = { up, down }
+async function load(): Promise<void> {
+  const archive = process.argv[3]
+  if (archive === undefined) throw new Error(USAGE.trim())
+  const cluster = await findCluster(clusterDirectory(STANDING))
+  if (cluster === undefined) throw new Error('no cluster is up: run `make cluster`')
+  await cluster.loadImage(resolve(archive))
+  write(`the cluster has the image of ${archive}\n`)
+}
+
+const commands: Record<string, () => Promise<void>> = { up, down, load }
 const command = commands[process.argv[2] ?? '']
 if (command === undefined) {
   process.stderr.write(USAGE)
