@@ -42,7 +42,7 @@ test('a command of one’s own runs in its place, options behind it are its own,
 })
 
 test('an init container of the pod has the token, and what it writes the application finds', async () => {
-  const mount = { volumeMounts: [{ name: 'work', mountPath: '/work' }] }
+  const mount = { volumeMounts: [{ name: 'work', mountPath: '/scratch' }] }
   const { run } = stage(
     podYaml({
       spec: {
@@ -51,12 +51,12 @@ test('an init container of the pod has the token, and what it writes the applica
           {
             name: 'init',
             image: 'x',
-            command: ['sh', '-c', 'test -s "$TOKEN_FILE" && echo found > /work/note'],
+            command: ['sh', '-c', 'test -s "$TOKEN_FILE" && echo found > /scratch/note'],
             ...mount,
           },
         ],
       },
-      container: { command: ['cat', '/work/note'], ...mount },
+      container: { command: ['cat', '/scratch/note'], ...mount },
     }),
   )
   const { exitCode, stdout } = await run()
@@ -67,9 +67,9 @@ test('two containers run together, with a hook each of their own', async () => {
   const app = (name: string, exit: number) => ({
     name,
     image: 'x',
-    command: ['sh', '-c', `until [ -e /work/${name} ]; do sleep 0.05; done; exit ${exit}`],
-    lifecycle: { postStart: { exec: { command: ['sh', '-c', `echo > /work/${name}`] } } },
-    volumeMounts: [{ name: 'work', mountPath: '/work' }],
+    command: ['sh', '-c', `until [ -e /scratch/${name} ]; do sleep 0.05; done; exit ${exit}`],
+    lifecycle: { postStart: { exec: { command: ['sh', '-c', `echo > /scratch/${name}`] } } },
+    volumeMounts: [{ name: 'work', mountPath: '/scratch' }],
   })
   const { run } = stage(
     podYaml({ spec: { volumes: [{ name: 'work', emptyDir: {} }], containers: [app('a', 0), app('b', 5)] } }),
