@@ -45,8 +45,16 @@ function repair(theirs: JsonObject, ours: JsonObject): Ensured<JsonObject> {
 /** The first part that says that a container with our name is something else. */
 function foreignPart(theirs: JsonObject, ours: JsonObject): string | undefined {
   if (!covers(memberOf(theirs, 'command'), memberOf(ours, 'command'))) return 'command'
+  if (isPrivileged(memberOf(theirs, 'securityContext'))) return 'securityContext'
   const [written, expected] = [configurationOf(theirs), configurationOf(ours)]
   return written === undefined || isSameConfiguration(written, expected) ? undefined : SIDECAR_VARIABLE
+}
+
+/** Ours never is, and completing such a context would contradict it. */
+function isPrivileged(context: Json | undefined): boolean {
+  if (!isObject(context)) return false
+  const [privileged, escalation] = [memberOf(context, 'privileged'), memberOf(context, 'allowPrivilegeEscalation')]
+  return privileged === true || escalation === true || memberOf(context, 'runAsUser') === 0
 }
 
 /** Whether a container of our name is ours, whatever became of the parts that are mended. */
@@ -99,8 +107,9 @@ function ensureEnvironment(theirs: JsonObject, ours: JsonObject): JsonObject[] {
   const env = envOf(theirs)
   const isGood = (entry: JsonObject) => {
     const there = effective(env, String(entry['name']))
-    // A configuration in another form than ours has been judged already.
-    return covers(there, entry) || (entry['name'] === SIDECAR_VARIABLE && there !== undefined)
+    // What is read from elsewhere is not empty; a configuration in another form than ours has been judged already.
+    const isRead = there !== undefined && memberOf(there, 'valueFrom') !== undefined
+    return (covers(there, entry) && !isRead) || (entry['name'] === SIDECAR_VARIABLE && there !== undefined)
   }
   return [...env, ...envOf(ours).filter((entry) => !isGood(entry))]
 }
