@@ -1,4 +1,4 @@
-# Every target does its own set-up; a fresh machine needs Node >= 20, npm and make.
+# Every target does its own set-up; a fresh machine needs Node >= 20, npm and make, and Go >= 1.26 for the tests.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 
@@ -26,7 +26,7 @@ test: setup ## Check types and style and run every test; this is what CI runs
 	@node test/levels.ts
 
 .PHONY: unit
-unit: setup ## Run the tests that need nothing but Node (under a minute)
+unit: setup ## Run the tests that need nothing but Node
 	@vitest run
 
 .PHONY: cluster

@@ -17,6 +17,7 @@ const OF_A_NODE: Packages = {
   sysctl: 'procps',
   nsenter: 'util-linux',
   tar: 'tar',
+  curl: 'curl',
   [RUNC]: 'runc',
   [`${CNI_PLUGINS}/ptp`]: 'containernetworking-plugins',
 }
