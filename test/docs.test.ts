@@ -7,6 +7,7 @@ import { expect, test } from 'vitest'
 import { parsePolicies } from '../src/policy/document.ts'
 import { SIGNER_VARIABLES } from '../src/signer/config.ts'
 import { parseSettings } from '../src/signer/config-file.ts'
+import { VERSION } from '../src/version.ts'
 import { WEBHOOK_VARIABLES } from '../src/webhook/config.ts'
 import { RULES } from './architecture/rules.ts'
 import { readPage, withTable } from './docs/pages.ts'
@@ -76,6 +77,14 @@ const commands = pages.flatMap((page) =>
 test.each(commands)('%s works as it is written', async (command) => {
   const { stdout } = await promisify(execFile)('sh', ['-c', command], { cwd: root, timeout: 25_000 })
   expect(stdout).not.toMatch(/eyJ[A-Za-z0-9_-]{10,}/)
+})
+
+test('the version is the same wherever it is written', () => {
+  expect(read('charts/token-projector/Chart.yaml')).toMatch(
+    new RegExp(`^version: ${VERSION}\\nappVersion: "${VERSION}"$`, 'm'),
+  )
+  expect(read('examples/hello/pod.yaml')).toContain(`image: token-projector:${VERSION}\n`)
+  expect(read('docs/reference/image.md')).toContain(`--build-arg VERSION=${VERSION} `)
 })
 
 test('the picture in ARCHITECTURE.md matches the folders', () => {

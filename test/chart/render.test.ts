@@ -2,6 +2,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { VERSION } from '../../src/version.ts'
 import { CHART, helm, NAMESPACE, ofKind, RELEASE, type Rendered, render, renderText, withRequired } from './helm.ts'
 import { podTemplates, restrictedProblems } from './restricted.ts'
 import { VARIANTS } from './variants.ts'
@@ -72,10 +73,10 @@ test.each(variants)('objects carry the common labels and their place in their na
     expect(metadata.labels).toMatchObject({
       'app.kubernetes.io/name': 'token-projector',
       'app.kubernetes.io/instance': RELEASE,
-      'app.kubernetes.io/version': '0.1.0',
+      'app.kubernetes.io/version': VERSION,
       'app.kubernetes.io/managed-by': 'Helm',
       'app.kubernetes.io/part-of': 'token-projector',
-      'helm.sh/chart': 'token-projector-0.1.0',
+      'helm.sh/chart': `token-projector-${VERSION}`,
       ...(values['commonLabels'] as object | undefined),
     })
     expect(metadata.namespace).toBe(CLUSTER_KINDS.includes(kind) ? undefined : NAMESPACE)
