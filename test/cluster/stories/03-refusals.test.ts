@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { IDENTITY_TOKEN_FILE } from '../../../src/contract.ts'
 import { until } from '../wait.ts'
 import { type Installation, NAMESPACE, policiesInForce, RELEASE, startInstallation } from './installation.ts'
-import { AUDIENCE, asking, namespace, pod, policy, TEAM, workload } from './workloads.ts'
+import { AUDIENCE, asking, namespace, pod, policy, stubborn, TEAM, workload } from './workloads.ts'
 
 let installation: Installation
 beforeAll(async () => {
@@ -31,14 +31,23 @@ test('3. annotations on the workload instead of its template are refused', async
   await expect(applied).rejects.toThrow(/template/)
 })
 
-test("4. a pod's identity serves while the pod lives, and not after", async () => {
-  await installation.apply([pod('short-lived')])
+test("4. a pod's identity serves while the pod lives and while it ends, and not after", async () => {
+  await installation.apply([
+    pod('short-lived', { spec: { terminationGracePeriodSeconds: 120, containers: [stubborn] } }),
+  ])
   await installation.ready(TEAM, 'pod/short-lived')
   const read = `require('node:fs').readFileSync('${IDENTITY_TOKEN_FILE}', 'utf8')`
   const form = { subject_token: await installation.inSidecar(TEAM, 'short-lived', read), audience: AUDIENCE }
   expect((await installation.exchange(form)).status).toBe(200)
+
   const { kubectl } = installation.cluster
-  await kubectl(['delete', 'pod', 'short-lived', '--namespace', TEAM, '--grace-period=0', '--force'])
+  const remove = ['delete', 'pod', 'short-lived', '--namespace', TEAM]
+  await kubectl([...remove, '--wait=false'])
+  const { deletionTimestamp } = (await installation.get(TEAM, 'pod', 'short-lived')).metadata
+  expect(deletionTimestamp).toBeDefined()
+  expect((await installation.exchange(form)).status).toBe(200)
+
+  await kubectl([...remove, '--grace-period=0', '--force'])
   await until('the identity is refused', async () => {
     const { status, body } = await installation.exchange(form)
     expect([status, body['error']]).toEqual([400, 'invalid_request'])
@@ -46,21 +55,8 @@ test("4. a pod's identity serves while the pod lives, and not after", async () =
 })
 
 test('5. a no that comes after admission is in kubectl describe pod', async () => {
-  const chart = new URL('../../../charts/token-projector', import.meta.url).pathname
-  const where = ['--namespace', NAMESPACE, '--wait', '--timeout', '3m']
-  await installation.cluster.helm([
-    'upgrade',
-    RELEASE,
-    chart,
-    ...where,
-    '--reuse-values',
-    '--set',
-    'admission.policyCheck=off',
-  ])
-  // The old replicas still answer on their way out.
-  await until('a webhook that lets the pod in', () =>
-    installation.apply([pod('too-late', { annotations: asking({ audience: 'vault' }) })]),
-  )
+  await installation.upgrade({ admission: { policyCheck: 'off' } })
+  await installation.apply([pod('too-late', { annotations: asking({ audience: 'vault' }) })])
   await until('the refusal is shown', async () => {
     const described = await installation.cluster.kubectl(['describe', 'pod', 'too-late', '--namespace', TEAM])
     expect(described).toContain(MISSING_RULE)

@@ -12,7 +12,9 @@ export const RELEASE = 'token-projector'
 export const NAMESPACE = 'token-projector'
 export const ISSUER = 'https://issuer.token-projector.test/acme'
 export const IDENTITY_AUDIENCE = `${ISSUER}/token`
-const CHART = join(import.meta.dirname, '../../../charts/token-projector')
+/** This tree's. */
+export const CHART = join(import.meta.dirname, '../../../charts/token-projector')
+const HELM_WAITS = ['--wait', '--timeout', '5m']
 /** All that has no default. */
 const VALUES = { issuer: { url: ISSUER, organization: 'acme' }, cluster: { name: 'prod-eu-1' } }
 
@@ -39,25 +41,47 @@ export interface Installation {
   published(path: string): Promise<Record<string, unknown>>
   /** The sum of a counter's lines over all pods of a component whose labels contain `labels`. */
   counted(component: 'webhook' | 'signer', metric: string, labels?: string): Promise<number>
+  /** Brings the release to these values, and to another chart and image where they are named; no replica of before is left. */
+  upgrade(values?: object, release?: Release): Promise<void>
+  /** Back to what the release was at its revision, the first being 1. */
+  rollback(revision: number): Promise<void>
   /** Asks the exchange from the node. */
   exchange(parameters: Record<string, string>): Promise<{ status: number; body: Record<string, unknown> }>
   stop(): Promise<void>
 }
 
-/** Helm's own answer tells when the objects are made; both Deployments are ready when this comes back. */
-export async function helmInstall(cluster: Cluster, values: object = {}): Promise<void> {
+/** What is installed: this tree, unless a story says otherwise. */
+export interface Release {
+  chart: string
+  /** An OCI archive. */
+  image: string
+}
+
+const thisTree = (): Release => ({ chart: CHART, image: inject('image') })
+
+/** A stopping replica answers on while the API server's lists still name it, and is of the version before. */
+const formerGone = (cluster: Cluster) =>
+  until('the replicas of before are gone', async () => {
+    const { items } = JSON.parse(await cluster.kubectl(['get', 'pods', '--namespace', NAMESPACE, '--output=json']))
+    const stopping = items.filter(({ metadata }: KubernetesObject) => metadata['deletionTimestamp'] !== undefined)
+    if (stopping.length > 0) throw new Error(`${stopping.length} are still stopping`)
+  })
+
+/** Installs or upgrades; both Deployments are ready when this comes back. */
+async function helmUpgrade(cluster: Cluster, chart: string, values: object): Promise<void> {
   const file = join(cluster.directory, 'values.json')
   await writeFile(file, JSON.stringify({ ...VALUES, ...values }))
-  const where = ['--namespace', NAMESPACE, '--create-namespace']
-  await cluster.helm(['install', RELEASE, CHART, ...where, '--values', file, '--wait', '--timeout', '3m'])
+  const where = ['--namespace', NAMESPACE, '--create-namespace', '--values', file]
+  await cluster.helm(['upgrade', '--install', RELEASE, chart, ...where, ...HELM_WAITS])
+  await formerGone(cluster)
 }
 
 /** @throws Error when the cluster does not start or the chart does not come up */
-export async function startInstallation(values: object = {}): Promise<Installation> {
+export async function startInstallation(values: object = {}, release = thisTree()): Promise<Installation> {
   const cluster = await startCluster()
   try {
-    await cluster.loadImage(inject('image'))
-    await helmInstall(cluster, values)
+    await cluster.loadImage(release.image)
+    await helmUpgrade(cluster, release.chart, values)
     return installationOf(cluster)
   } catch (error) {
     await cluster.stop()
@@ -105,6 +129,14 @@ export function installationOf(cluster: Cluster): Installation {
       const lines = (await Promise.all<string>(texts)).flatMap((text) => text.split('\n'))
       const ours = lines.filter((line) => line.startsWith(`${metric}{`) && line.includes(labels))
       return ours.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
+    },
+    async upgrade(values = {}, release = thisTree()) {
+      await cluster.loadImage(release.image)
+      await helmUpgrade(cluster, release.chart, values)
+    },
+    async rollback(revision) {
+      await cluster.helm(['rollback', RELEASE, String(revision), '--namespace', NAMESPACE, ...HELM_WAITS])
+      await formerGone(cluster)
     },
     exchange: async (parameters) =>
       exchange(cluster, await get(NAMESPACE, 'configmap', `${RELEASE}-signer-ca`), parameters),

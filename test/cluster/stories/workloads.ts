@@ -1,5 +1,6 @@
 /** Objects that the stories ask tokens with: the audience policy, and every kind of workload. */
-import { TOKENS_DIRECTORY } from '../../../src/contract.ts'
+import { IMAGE_NODE, TOKENS_DIRECTORY } from '../../../src/contract.ts'
+import { VERSION } from '../../../src/version.ts'
 import { PROBE_IMAGE } from '../image.ts'
 
 export const TEAM = 'payments'
@@ -21,6 +22,12 @@ export const asking = (annotations: Record<string, string> = { audience: AUDIENC
 
 /** Stays until it is told to stop. */
 export const application = { name: 'app', image: PROBE_IMAGE, args: ['sleep'] }
+/** Goes on when it is told to stop, until it is killed. */
+export const stubborn = {
+  name: 'app',
+  image: `token-projector:${VERSION}`,
+  command: [IMAGE_NODE, '--eval', "process.on('SIGTERM', () => {}); setInterval(() => {}, 3_600_000)"],
+}
 /** Prints its token and ends. */
 export const reader = { name: 'app', image: PROBE_IMAGE, args: ['read', `${TOKENS_DIRECTORY}/default`] }
 
