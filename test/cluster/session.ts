@@ -24,6 +24,8 @@ export interface Cluster {
   helm(args: readonly string[], input?: string): Promise<string>
   /** Runs a program on the node: in the cluster's namespaces, with its programs in PATH. */
   enter(command: readonly string[], options?: RunOptions): Promise<string>
+  /** The command line that runs a program on the node, for whoever starts it and reads what it says. */
+  within(command: readonly string[]): string[]
   /** Gives the node the images of an OCI archive. */
   loadImage(archive: string): Promise<void>
   /** Ends the cluster and removes all that it made. */
@@ -77,6 +79,7 @@ export function clusterOf(directory: string, inside: Namespaces): Cluster {
     kubectl: (args, input) => enter(['kubectl', ...args], { input }),
     helm: (args, input) => enter(['helm', ...args], { input }),
     enter,
+    within: inside.within,
     loadImage: async (archive) => void (await enter([...CTR, 'images', 'import', archive])),
     stop: () => removeCluster(directory, inside.record),
   }

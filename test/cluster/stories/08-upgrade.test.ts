@@ -15,7 +15,7 @@ let published: unknown
 
 beforeAll(async () => {
   former = await lastRelease(createStep((line) => process.stderr.write(line)))
-  installation = await startInstallation({}, former)
+  installation = await startInstallation({ release: former })
   await installation.apply([namespace(TEAM), policy('ledger', [AUDIENCE])])
   await policiesInForce(installation, 1)
 }, 600_000)

@@ -5,6 +5,7 @@ import { createLocalJWKSet, type JSONWebKeySet, type JWTPayload, jwtVerify } fro
 import { inject } from 'vitest'
 import { IMAGE_NODE, TOKENS_DIRECTORY } from '../../../src/contract.ts'
 import { type Cluster, startCluster } from '../cluster.ts'
+import type { Hosts } from '../configuration.ts'
 import { PROBE } from '../objects.ts'
 import { until } from '../wait.ts'
 
@@ -76,12 +77,20 @@ async function helmUpgrade(cluster: Cluster, chart: string, values: object): Pro
   await formerGone(cluster)
 }
 
+export interface InstallationOptions {
+  /** This tree's, unless given. */
+  release?: Release
+  /** Names outside the cluster, as in ClusterOptions. */
+  hosts?: Hosts
+}
+
 /** @throws Error when the cluster does not start or the chart does not come up */
-export async function startInstallation(values: object = {}, release = thisTree()): Promise<Installation> {
-  const cluster = await startCluster()
+export async function startInstallation(options: InstallationOptions = {}): Promise<Installation> {
+  const { release = thisTree(), hosts = {} } = options
+  const cluster = await startCluster({ hosts })
   try {
     await cluster.loadImage(release.image)
-    await helmUpgrade(cluster, release.chart, values)
+    await helmUpgrade(cluster, release.chart, {})
     return installationOf(cluster)
   } catch (error) {
     await cluster.stop()

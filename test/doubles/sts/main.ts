@@ -16,6 +16,7 @@ const Configuration = z.strictObject({
   ),
   /** Paths of PEM files, so that the key stays out of the environment. */
   tls: z.strictObject({ certFile: z.string(), keyFile: z.string() }),
+  host: z.string().default('127.0.0.1'),
   sessionSeconds: z.int().positive().default(DEFAULT_SESSION_SECONDS),
 })
 

@@ -43,6 +43,8 @@ export interface StsOptions {
   roles: readonly Role[]
   /** PEM. */
   tls: { cert: string; key: string }
+  /** The address to listen on; loopback unless given. */
+  host?: string
   /** How long every session lives, whatever DurationSeconds says. */
   sessionSeconds?: number
   /** Unix milliseconds. */
@@ -54,7 +56,7 @@ export interface StsOptions {
 
 export interface Sts {
   port: number
-  /** `https://127.0.0.1:<port>`, for AWS_ENDPOINT_URL_STS. */
+  /** `https://<host>:<port>`, for AWS_ENDPOINT_URL_STS. */
   url: string
   /** Every session issued, oldest first. */
   sessions(): Session[]
@@ -62,7 +64,7 @@ export interface Sts {
 }
 
 /**
- * Starts the double on a free loopback port.
+ * Starts the double on a free port.
  * @throws TypeError naming every provider and role that IAM would not let one register
  */
 export async function startSts(options: StsOptions): Promise<Sts> {
@@ -74,14 +76,15 @@ export async function startSts(options: StsOptions): Promise<Sts> {
     sessionSeconds: options.sessionSeconds ?? DEFAULT_SESSION_SECONDS,
     fetch: options.fetch ?? ((url, init) => fetch(url, init)),
   }
+  const { host = '127.0.0.1' } = options
   const server = createServer(options.tls, (request, response) => {
     serve(request, response, account, options.onEvent ?? (() => {})).catch(() => response.destroy())
   })
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, host, resolve))
   const { port } = server.address() as AddressInfo
   return {
     port,
-    url: `https://127.0.0.1:${port}`,
+    url: `https://${host}:${port}`,
     sessions: () => account.sessions.all(),
     stop: () =>
       new Promise((resolve) => {
