@@ -26,6 +26,8 @@ export interface Cluster {
   enter(command: readonly string[], options?: RunOptions): Promise<string>
   /** The command line that runs a program on the node, for whoever starts it and reads what it says. */
   within(command: readonly string[]): string[]
+  /** The variables of every program there. */
+  environment: Record<string, string>
   /** Gives the node the images of an OCI archive. */
   loadImage(archive: string): Promise<void>
   /** Ends the cluster and removes all that it made. */
@@ -80,6 +82,7 @@ export function clusterOf(directory: string, inside: Namespaces): Cluster {
     helm: (args, input) => enter(['helm', ...args], { input }),
     enter,
     within: inside.within,
+    environment: inside.environment,
     loadImage: async (archive) => void (await enter([...CTR, 'images', 'import', archive])),
     stop: () => removeCluster(directory, inside.record),
   }
