@@ -30,6 +30,8 @@ export interface Cluster {
   environment: Record<string, string>
   /** Gives the node the images of an OCI archive. */
   loadImage(archive: string): Promise<void>
+  /** Gives an image that the node has a further name. */
+  tagImage(reference: string, name: string): Promise<void>
   /** Ends the cluster and removes all that it made. */
   stop(): Promise<void>
 }
@@ -84,6 +86,7 @@ export function clusterOf(directory: string, inside: Namespaces): Cluster {
     within: inside.within,
     environment: inside.environment,
     loadImage: async (archive) => void (await enter([...CTR, 'images', 'import', archive])),
+    tagImage: async (reference, name) => void (await enter([...CTR, 'images', 'tag', reference, name])),
     stop: () => removeCluster(directory, inside.record),
   }
 }

@@ -1,9 +1,10 @@
-// A container's whole userland for tests: it serves, asks, writes, reads and waits.
+// A container's whole userland for tests: it serves, asks, knocks, writes, reads and waits.
 package main
 
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -13,6 +14,7 @@ import (
 )
 
 const usage = `usage: probe get URL           prints what the URL answers
+       probe knock ADDR        calls there once, answered or not, and sleeps
        probe read FILE         prints the file
        probe serve ADDR TEXT   answers every request with the text
        probe sleep             until it is told to stop
@@ -24,6 +26,7 @@ var commands = map[string]struct {
 	run       func(arguments []string) error
 }{
 	"get":   {1, func(a []string) error { return get(a[0]) }},
+	"knock": {1, func(a []string) error { knock(a[0]); untilStopped(); return nil }},
 	"read":  {1, func(a []string) error { return read(a[0]) }},
 	"serve": {2, func(a []string) error { return serve(a[0], a[1]) }},
 	"sleep": {0, func([]string) error { untilStopped(); return nil }},
@@ -61,6 +64,13 @@ func get(url string) error {
 	}
 	_, err = io.Copy(os.Stdout, response.Body)
 	return err
+}
+
+// Whoever listens, or counts packets, knows now that this pod is there.
+func knock(address string) {
+	if connection, err := net.DialTimeout("tcp", address, time.Second); err == nil {
+		connection.Close()
+	}
 }
 
 func read(path string) error {
