@@ -1,11 +1,14 @@
 /** What `helm test` runs passes beside services that work, and fails beside what is not ours or not trusted. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createAuthority, issueLeaf } from '../../src/certificate/issue.ts'
 import { run } from '../cluster/command.ts'
 import { parseLine, startChild } from '../demo/child.ts'
+import { freePort } from '../demo/stage.ts'
 import { createClusterIssuer } from '../doubles/cluster-issuer.ts'
 import { type Manifest, ofKind, render } from './helm.ts'
 
@@ -79,14 +82,16 @@ async function startService(name: string, env: Record<string, string>): Promise<
   })
 }
 
+const portOf = (service: 'webhook' | 'signer') =>
+  (service === 'signer' ? ports.signer['public'] : ports.webhook['admission']) ?? 0
+
 /** Runs the pod's command as the kubelet would, but for where things are on this machine. */
 function check(service: 'webhook' | 'signer', overrides: Record<string, string> = {}): Promise<string> {
   const pod = pods.find(({ metadata }) => metadata.name.endsWith(`${service}-check`))
   const [container] = pod?.['spec'].containers ?? []
   const [, ...command] = container.command
   const set = Object.fromEntries(container.env.map(({ name, value }: Manifest) => [name, value]))
-  const port = service === 'signer' ? ports.signer['public'] : ports.webhook['admission']
-  const here = { BASE: `https://127.0.0.1:${port}`, HOST: 'localhost', ROOTS: join(folder, 'ca.crt') }
+  const here = { BASE: `https://127.0.0.1:${portOf(service)}`, HOST: 'localhost', ROOTS: join(folder, 'ca.crt') }
   const environment = { ...set, ...here, ...overrides }
   return run([process.execPath, ...command, ...container.args], { environment, bare: true, timeoutMs: 20_000 })
 }
@@ -111,4 +116,23 @@ test('a signer of another issuer is not', async () => {
   await expect(check('signer', { ISSUER: 'https://other.token-projector.test/acme' })).rejects.toThrow(
     `discovery says issuer ${ISSUER}`,
   )
+})
+
+test.each(['signer', 'webhook'] as const)(
+  'a %s whose Service leads to its pods only later is found well',
+  async (service) => {
+    const port = await freePort()
+    const found = check(service, { BASE: `https://127.0.0.1:${port}` })
+    // One that listens when the check has met nobody there.
+    const server = createServer((client) => client.pipe(connect(portOf(service), '127.0.0.1')).pipe(client))
+    cleanup.defer(() => void server.close())
+    await sleep(1_000)
+    server.listen(port, '127.0.0.1')
+    expect(await found).toMatch(/public keys|leaves a pod without annotations alone/)
+  },
+)
+
+test('where nobody ever listens, the check says so', async () => {
+  const nobody = { BASE: `https://127.0.0.1:${await freePort()}`, PATIENCE_SECONDS: '1' }
+  await expect(check('webhook', nobody)).rejects.toThrow('ECONNREFUSED')
 })

@@ -1,17 +1,11 @@
 /** A story: `make cluster` twice, its kubectl, `make cluster-down` twice. */
-import { access, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { run } from './command.ts'
-import { cacheDirectory, programsDirectory } from './paths.ts'
+import { createOwnCache } from './own-cache.ts'
 
-// A cache of its own spares the cluster that a developer has up; what is built is shared.
-const XDG_CACHE_HOME = await mkdtemp(join(tmpdir(), 'token-projector-standing-'))
-const environment = { XDG_CACHE_HOME }
-const cache = cacheDirectory(environment)
-await mkdir(cache, { recursive: true })
-await symlink(programsDirectory(cacheDirectory(process.env)), programsDirectory(cache))
+const { environment, directory, remove } = await createOwnCache()
 
 const main = (command: string) =>
   run([process.execPath, join(import.meta.dirname, 'main.ts'), command], { environment })
@@ -20,7 +14,7 @@ const called = (name: string, ...args: string[]) =>
 
 afterAll(async () => {
   await main('down')
-  await rm(XDG_CACHE_HOME, { recursive: true })
+  await remove()
 })
 
 test('without a cluster the way in says how to get one', async () => {
@@ -40,7 +34,7 @@ test('a second start finds it', async () => {
 
 test('taken down, it leaves nothing but what was built', async () => {
   expect(await main('down')).toBe('the cluster is gone\n')
-  await expect(access(join(cache, 'clusters', 'standing'))).rejects.toThrow('ENOENT')
+  await expect(access(join(directory, 'clusters', 'standing'))).rejects.toThrow('ENOENT')
   await expect(called('kubectl', 'get', 'nodes')).rejects.toThrow('no cluster is up')
   expect(await main('down')).toBe('no cluster is up\n')
 })

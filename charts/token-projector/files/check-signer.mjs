@@ -18,7 +18,7 @@ const read = (url) =>
   })
 
 const path = new URL(ISSUER).pathname.replace(/\/$/, '')
-const discovery = await read(`${BASE}${path}/.well-known/openid-configuration`)
+const discovery = await patiently(() => read(`${BASE}${path}/.well-known/openid-configuration`))
 if (discovery.issuer !== ISSUER) throw new Error(`discovery says issuer ${discovery.issuer}, not ${ISSUER}`)
 const { keys } = await read(`${BASE}${path}/.well-known/jwks.json`)
 if (keys.length === 0) throw new Error('the JWK Set is empty')

@@ -19,23 +19,25 @@ const review = {
   },
 }
 
-const answer = await new Promise((resolve, reject) => {
-  const options = {
-    ca,
-    servername: HOST,
-    method: 'POST',
-    timeout: 10_000,
-    headers: { 'content-type': 'application/json' },
-  }
-  const call = request(`${BASE}/mutate`, options, async (response) => {
-    const text = (await response.setEncoding('utf8').toArray()).join('')
-    if (response.statusCode === 200) resolve(JSON.parse(text))
-    else reject(new Error(`the webhook answers ${response.statusCode}: ${text}`))
+const ask = () =>
+  new Promise((resolve, reject) => {
+    const options = {
+      ca,
+      servername: HOST,
+      method: 'POST',
+      timeout: 10_000,
+      headers: { 'content-type': 'application/json' },
+    }
+    const call = request(`${BASE}/mutate`, options, async (response) => {
+      const text = (await response.setEncoding('utf8').toArray()).join('')
+      if (response.statusCode === 200) resolve(JSON.parse(text))
+      else reject(new Error(`the webhook answers ${response.statusCode}: ${text}`))
+    })
+    call.on('timeout', () => call.destroy(new Error('the webhook does not answer')))
+    call.on('error', reject)
+    call.end(JSON.stringify(review))
   })
-  call.on('timeout', () => call.destroy(new Error('the webhook does not answer')))
-  call.on('error', reject)
-  call.end(JSON.stringify(review))
-})
+const answer = await patiently(ask)
 if (answer.response.allowed !== true || answer.response.patch !== undefined) {
   throw new Error(`a pod without annotations is not left alone: ${JSON.stringify(answer.response)}`)
 }

@@ -18,12 +18,13 @@ containers:
     command: [/usr/local/bin/node, --input-type=module, --eval]
     args:
       - |
-        {{- .root.Files.Get .script | nindent 8 }}
+        {{- print (.root.Files.Get "files/check-patience.mjs") (.root.Files.Get .script) | nindent 8 }}
     env:
       - {name: BASE, value: {{ printf "https://%s" .host | quote }}}
       - {name: HOST, value: {{ .host | quote }}}
       - {name: ISSUER, value: {{ include "token-projector.issuer.url" .root | quote }}}
       - {name: ROOTS, value: /etc/token-projector/check/ca.crt}
+      - {name: PATIENCE_SECONDS, value: "30"}
     resources:
       requests: {cpu: 50m, memory: 64Mi}
       limits: {memory: 128Mi}

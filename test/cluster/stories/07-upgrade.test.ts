@@ -1,4 +1,4 @@
-/** Story 8: from the last release to this tree, back, and again: no token stops verifying and no pod stops renewing. */
+/** Story 7: from the last release to this tree, back, and again: no token stops verifying and no pod stops renewing. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { VERSION } from '../../../src/version.ts'
 import { createStep } from '../steps.ts'

@@ -1,4 +1,4 @@
-/** Story 7: what operators do meanwhile: certificates are lost, replicas are rolled and scaled, and every pod gets its token. */
+/** Story 6: what operators do meanwhile: certificates are lost, replicas are rolled and scaled, and every pod gets its token. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { until } from '../wait.ts'

@@ -1,4 +1,4 @@
-/** Story 6: receivers that nobody here wrote accept the tokens: an API server and AWS's SDK, before and after a rotation. */
+/** Story 5: receivers that nobody here wrote accept the tokens: an API server and AWS's SDK, before and after a rotation. */
 import { join } from 'node:path'
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, expect, test } from 'vitest'
