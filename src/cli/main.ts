@@ -30,6 +30,10 @@ async function run(invocation: Invocation): Promise<Outcome> {
     const writeOut = (text: string) => void process.stdout.write(text)
     return inject(invocation.options, { stdin, writeOut, warn: voice.warn })
   }
+  if (invocation.verb === 'explain') {
+    const { explain } = await import('./explain.ts')
+    return explain(invocation.options, (text) => void process.stdout.write(text))
+  }
   const { exec } = await import('./exec.ts')
   return exec(invocation.options, {
     now: Date.now,

@@ -1,23 +1,36 @@
-/** Reads the command line: the one door to commander. */
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
-import { httpsUrl, identityAudience, listen } from '../config.ts'
-import { DEFAULT_ANNOTATION_PREFIX, EXIT } from '../contract.ts'
+/** Reads the command line: its verbs and their options. */
+import { Command, CommanderError, Option } from 'commander'
+import { DEFAULT_ANNOTATION_PREFIX, EXIT, TTL_SECONDS } from '../contract.ts'
 import { VERSION } from '../version.ts'
+import {
+  collectMapping,
+  collectVariable,
+  parseAudience,
+  parseImage,
+  parseIssuer,
+  parseListen,
+  parsePrefix,
+  parseTtlSeconds,
+  parseUrl,
+} from './arguments.ts'
 import {
   DEFAULT_IMAGE,
   DEFAULT_NAMESPACE,
+  DEFAULT_SERVICE_ACCOUNT,
   DEFAULT_SIGNER_URL,
   identityAudienceOf,
+  LOCAL_CLUSTER,
   LOCAL_ISSUER,
   LOCAL_ORGANIZATION,
 } from './defaults.ts'
-import { type Mapping, trimSlash } from './exec/paths.ts'
 import type { ExecOptions } from './exec.ts'
+import type { ExplainOptions } from './explain.ts'
 import type { InjectOptions } from './inject.ts'
 
 export type Invocation =
   | { verb: 'inject'; options: InjectOptions }
   | { verb: 'exec'; options: ExecOptions }
+  | { verb: 'explain'; options: ExplainOptions }
   /** Everything is said already. */
   | { verb: 'none'; exitCode: number }
 
@@ -62,6 +75,11 @@ export function parseCommandLine(args: readonly string[], terminal: Terminal): I
   program.addCommand(
     execCommand((options) => {
       invocation = { verb: 'exec', options }
+    }).copyInheritedSettings(program),
+  )
+  program.addCommand(
+    explainCommand((options) => {
+      invocation = { verb: 'explain', options }
     }).copyInheritedSettings(program),
   )
   try {
@@ -144,6 +162,33 @@ function execCommand(use: (options: ExecOptions) => void): Command {
     )
 }
 
+function explainCommand(use: (options: ExplainOptions) => void): Command {
+  return new Command('explain')
+    .usage('--policy FILE --issuer URL --organization NAME --audience AUDIENCE [options]')
+    .summary('say what a service account would be given for an audience, and why')
+    .description(
+      'Decides by the signer’s own code, from files alone: the policy that grants or the rule that is missing, the exact subject, and every claim. Exits 77 where nothing is given.',
+    )
+    .requiredOption('--policy <file>', 'AudiencePolicy documents')
+    .addOption(new Option('--issuer <url>', 'issuer of the tokens').makeOptionMandatory().argParser(parseIssuer))
+    .requiredOption('--organization <name>', 'first part of every subject')
+    .addOption(
+      new Option('-a, --audience <audience>', 'who is to read the token')
+        .makeOptionMandatory()
+        .argParser(parseAudience),
+    )
+    .option('-n, --namespace <name>', 'namespace of the service account', DEFAULT_NAMESPACE)
+    .option('-s, --service-account <name>', 'whose pod asks', DEFAULT_SERVICE_ACCOUNT)
+    .option('--cluster <name>', 'name of the cluster in claims', LOCAL_CLUSTER)
+    .addOption(
+      new Option('--ttl-seconds <seconds>', 'life that is asked for')
+        .default(TTL_SECONDS.default)
+        .argParser(parseTtlSeconds),
+    )
+    .addOption(new Option('--output <format>', 'text, or JSON for programs').choices(['text', 'json']).default('text'))
+    .action((flags) => use({ ...flags, policyFile: flags.policy, identityAudience: identityAudienceOf(flags.issuer) }))
+}
+
 /** What both verbs ask of an installation. */
 function installation(command: Command): Command {
   return command
@@ -153,47 +198,4 @@ function installation(command: Command): Command {
         .argParser(parsePrefix),
     )
     .option('-n, --namespace <name>', 'namespace of objects that name none', DEFAULT_NAMESPACE)
-}
-
-function parsePrefix(text: string): string {
-  const prefix = text.endsWith('/') ? text : `${text}/`
-  if (/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?\/$/.test(prefix)) return prefix
-  throw new InvalidArgumentError('must be a DNS name and a slash, such as token-projector.dev/')
-}
-
-function parseUrl(text: string): string {
-  const result = httpsUrl.safeParse(text)
-  if (result.success) return result.data
-  throw new InvalidArgumentError('must be an https:// URL without user, query and fragment')
-}
-
-function parseAudience(text: string): string {
-  const result = identityAudience.safeParse(text)
-  if (result.success) return result.data
-  throw new InvalidArgumentError(result.error.issues.map(({ message }) => message).join('; '))
-}
-
-function parseImage(text: string): string {
-  if (/^[\x21-\x7e]+$/.test(text)) return text
-  throw new InvalidArgumentError('must be an image reference')
-}
-
-function parseListen(text: string): string {
-  const result = listen.safeParse(text)
-  if (result.success) return text
-  throw new InvalidArgumentError(result.error.issues.map(({ message }) => message).join('; '))
-}
-
-function collectVariable(text: string, previous: Record<string, string> = {}): Record<string, string> {
-  const [, name, value] = /^([^=\s]+)=(.*)$/s.exec(text) ?? []
-  if (name === undefined || value === undefined) throw new InvalidArgumentError('must be NAME=VALUE')
-  return { ...previous, [name]: value }
-}
-
-function collectMapping(text: string, previous: Mapping[] = []): Mapping[] {
-  const [, containerPath, localPath] = /^(\/[^=]+)=(.+)$/.exec(text) ?? []
-  if (containerPath === undefined || localPath === undefined) {
-    throw new InvalidArgumentError('must be CONTAINER_PATH=LOCAL_PATH with an absolute container path')
-  }
-  return [...previous, { containerPath: trimSlash(containerPath), localPath: trimSlash(localPath) }]
 }

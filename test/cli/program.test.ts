@@ -64,6 +64,25 @@ test('a prefix gets the slash that it lacks', () => {
   })
 })
 
+const EXPLAIN = [
+  ...['explain', '--policy', 'q', '--organization', 'acme'],
+  ...['--issuer', 'https://issuer.example', '--audience', 'vault'],
+]
+
+test('explain asks for a service account, and life as pods do by default', () => {
+  expect(parse(...EXPLAIN, '-n', 'payments', '-s', 'checkout').invocation).toMatchObject({
+    verb: 'explain',
+    options: {
+      policyFile: 'q',
+      namespace: 'payments',
+      serviceAccount: 'checkout',
+      ttlSeconds: 3600,
+      identityAudience: 'https://issuer.example/token',
+      output: 'text',
+    },
+  })
+})
+
 test.each([
   [[], /Usage/],
   [['unknown'], /unknown/],
@@ -76,6 +95,10 @@ test.each([
   [['exec', '--pod', 'p', '--policy', 'q', '--env', 'NOVALUE'], /NAME=VALUE/],
   [['exec', '--pod', 'p', '--policy', 'q', '--map', 'relative=x'], /absolute/],
   [['exec', '--pod', 'p', '--policy', 'q', '--public-listen', 'nowhere'], /HOST:PORT/],
+  [['explain', '--policy', 'q', '--organization', 'acme', '--audience', 'a'], /--issuer/],
+  [[...EXPLAIN, '--issuer', 'https://issuer.example/'], /must not end with a slash/],
+  [[...EXPLAIN, '--ttl-seconds', '5'], /whole number of seconds, 10 or more/],
+  [[...EXPLAIN, '--output', 'yaml'], /text, json/],
 ])('a mistake of usage is told on standard error: %j', (args, expected) => {
   const { invocation, out, err } = parse(...args)
   expect(invocation).toEqual({ verb: 'none', exitCode: 64 })
