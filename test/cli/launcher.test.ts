@@ -12,7 +12,7 @@ spec: {containers: [{name: app, image: app}]}
 `
 
 test.each([
-  [['--version'], /^\d+\.\d+\.\d+\n$/],
+  [['--version'], /^\d+\.\d+\.\d+(-[a-z0-9.]+)?\n$/],
   [['--help'], /inject.*exec.*webhook.*signer.*sidecar/s],
   [['inject', '--help'], /--signer-url/],
   [['exec', '--help'], /--policy.*readOnly/s],
