@@ -60,3 +60,17 @@ export function parseTtlSeconds(text: string): number {
   if (seconds >= EXCHANGE_MINIMUM_TTL_SECONDS) return seconds
   throw new InvalidArgumentError(`must be a whole number of seconds, ${EXCHANGE_MINIMUM_TTL_SECONDS} or more`)
 }
+
+/** A namespace or a service account: what could not be one could not be in a subject either. */
+export function parseName(text: string): string {
+  if (/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(text)) return text
+  throw new InvalidArgumentError('must be a Kubernetes name: lower-case letters, digits, dots and inner hyphens')
+}
+
+/** @param shape ends the sentence "must be …" */
+export function matching(pattern: RegExp, shape: string): (text: string) => string {
+  return (text) => {
+    if (pattern.test(text)) return text
+    throw new InvalidArgumentError(`must be ${shape}`)
+  }
+}

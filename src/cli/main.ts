@@ -34,6 +34,10 @@ async function run(invocation: Invocation): Promise<Outcome> {
     const { explain } = await import('./explain.ts')
     return explain(invocation.options, (text) => void process.stdout.write(text))
   }
+  if (invocation.verb === 'trust') {
+    const { trust } = await import('./trust.ts')
+    return trust(invocation.options, { writeOut: (text) => void process.stdout.write(text), say: voice.say })
+  }
   const { exec } = await import('./exec.ts')
   return exec(invocation.options, {
     now: Date.now,

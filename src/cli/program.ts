@@ -5,10 +5,12 @@ import { VERSION } from '../version.ts'
 import {
   collectMapping,
   collectVariable,
+  matching,
   parseAudience,
   parseImage,
   parseIssuer,
   parseListen,
+  parseName,
   parsePrefix,
   parseTtlSeconds,
   parseUrl,
@@ -26,11 +28,15 @@ import {
 import type { ExecOptions } from './exec.ts'
 import type { ExplainOptions } from './explain.ts'
 import type { InjectOptions } from './inject.ts'
+import { RECEIVERS } from './trust/index.ts'
+import type { Receiver } from './trust/receiver.ts'
+import type { TrustOptions } from './trust.ts'
 
 export type Invocation =
   | { verb: 'inject'; options: InjectOptions }
   | { verb: 'exec'; options: ExecOptions }
   | { verb: 'explain'; options: ExplainOptions }
+  | { verb: 'trust'; options: TrustOptions }
   /** Everything is said already. */
   | { verb: 'none'; exitCode: number }
 
@@ -81,6 +87,11 @@ export function parseCommandLine(args: readonly string[], terminal: Terminal): I
     explainCommand((options) => {
       invocation = { verb: 'explain', options }
     }).copyInheritedSettings(program),
+  )
+  program.addCommand(
+    trustCommand(program, (options) => {
+      invocation = { verb: 'trust', options }
+    }),
   )
   try {
     program.parse(args, { from: 'user' })
@@ -163,22 +174,18 @@ function execCommand(use: (options: ExecOptions) => void): Command {
 }
 
 function explainCommand(use: (options: ExplainOptions) => void): Command {
-  return new Command('explain')
+  return identity(new Command('explain'))
     .usage('--policy FILE --issuer URL --organization NAME --audience AUDIENCE [options]')
     .summary('say what a service account would be given for an audience, and why')
     .description(
       'Decides by the signer’s own code, from files alone: the policy that grants or the rule that is missing, the exact subject, and every claim. Exits 77 where nothing is given.',
     )
     .requiredOption('--policy <file>', 'AudiencePolicy documents')
-    .addOption(new Option('--issuer <url>', 'issuer of the tokens').makeOptionMandatory().argParser(parseIssuer))
-    .requiredOption('--organization <name>', 'first part of every subject')
     .addOption(
       new Option('-a, --audience <audience>', 'who is to read the token')
         .makeOptionMandatory()
         .argParser(parseAudience),
     )
-    .option('-n, --namespace <name>', 'namespace of the service account', DEFAULT_NAMESPACE)
-    .option('-s, --service-account <name>', 'whose pod asks', DEFAULT_SERVICE_ACCOUNT)
     .option('--cluster <name>', 'name of the cluster in claims', LOCAL_CLUSTER)
     .addOption(
       new Option('--ttl-seconds <seconds>', 'life that is asked for')
@@ -187,6 +194,62 @@ function explainCommand(use: (options: ExplainOptions) => void): Command {
     )
     .addOption(new Option('--output <format>', 'text, or JSON for programs').choices(['text', 'json']).default('text'))
     .action((flags) => use({ ...flags, policyFile: flags.policy, identityAudience: identityAudienceOf(flags.issuer) }))
+}
+
+/** One subcommand for each receiver, since each has to be told something else. */
+function trustCommand(program: Command, use: (options: TrustOptions) => void): Command {
+  const command = new Command('trust')
+    .copyInheritedSettings(program)
+    .summary('print what a receiver has to be told to trust a service account')
+    .description(
+      'Prints, for one service account and nobody else, the documents that a receiver takes: exact subject, exact audience, no wildcard.',
+    )
+  for (const receiver of RECEIVERS) command.addCommand(receiverCommand(receiver, use).copyInheritedSettings(command))
+  return command
+}
+
+function receiverCommand(receiver: Receiver, use: (options: TrustOptions) => void): Command {
+  const command = identity(new Command(receiver.name).description(receiver.title))
+    .addOption(
+      new Option('-a, --audience <audience>', 'who is to read the token (default: what its clients ask for)').argParser(
+        parseAudience,
+      ),
+    )
+    .addOption(
+      new Option('--format <format>', 'JSON documents, or Terraform where a provider takes it')
+        .choices(formatsOf(receiver))
+        .default('json'),
+    )
+  for (const { name, shape, pattern, preset } of receiver.parameters) {
+    const option = new Option(`--${name} <${name}>`, shape).argParser(matching(pattern, shape))
+    command.addOption(preset === undefined ? option.makeOptionMandatory() : option.default(preset))
+  }
+  return command.action((flags, { options }: Command) => {
+    const named = options.map((option) => [option.long?.slice(2), flags[option.attributeName()]])
+    const own = named.filter(([name]) => receiver.parameters.some((parameter) => parameter.name === name))
+    use({ ...flags, receiver, values: Object.fromEntries(own) })
+  })
+}
+
+const formatsOf = ({ terraform }: Receiver) => (terraform === undefined ? ['json'] : ['json', 'terraform'])
+
+/** Whose token it is. */
+function identity(command: Command): Command {
+  return command
+    .addOption(new Option('--issuer <url>', 'issuer of the tokens').makeOptionMandatory().argParser(parseIssuer))
+    .addOption(
+      new Option('--organization <name>', 'first part of every subject').makeOptionMandatory().argParser(parseName),
+    )
+    .addOption(
+      new Option('-n, --namespace <name>', 'namespace of the service account')
+        .default(DEFAULT_NAMESPACE)
+        .argParser(parseName),
+    )
+    .addOption(
+      new Option('-s, --service-account <name>', 'whose pod asks')
+        .default(DEFAULT_SERVICE_ACCOUNT)
+        .argParser(parseName),
+    )
 }
 
 /** What both verbs ask of an installation. */

@@ -69,6 +69,25 @@ const EXPLAIN = [
   ...['--issuer', 'https://issuer.example', '--audience', 'vault'],
 ]
 
+const TRUST = ['trust']
+const WHO = ['--issuer', 'https://issuer.example', '--organization', 'acme']
+
+test('trust takes what its receiver has to be told, by the names of its flags', () => {
+  const own = ['--project-number', '123456789', '--pool', 'pool-1', '--provider', 'provider-1']
+  expect(parse(...TRUST, 'gcp', ...WHO, ...own).invocation).toMatchObject({
+    verb: 'trust',
+    options: {
+      receiver: { name: 'gcp' },
+      values: { 'project-number': '123456789', pool: 'pool-1', provider: 'provider-1' },
+      namespace: 'default',
+      format: 'json',
+    },
+  })
+  expect(parse(...TRUST, 'vault', ...WHO, '--role', 'r').invocation).toMatchObject({
+    options: { values: { role: 'r', mount: 'jwt' } },
+  })
+})
+
 test('explain asks for a service account, and life as pods do by default', () => {
   expect(parse(...EXPLAIN, '-n', 'payments', '-s', 'checkout').invocation).toMatchObject({
     verb: 'explain',
@@ -99,6 +118,14 @@ test.each([
   [[...EXPLAIN, '--issuer', 'https://issuer.example/'], /must not end with a slash/],
   [[...EXPLAIN, '--ttl-seconds', '5'], /whole number of seconds, 10 or more/],
   [[...EXPLAIN, '--output', 'yaml'], /text, json/],
+  [['trust', 'aws', '--account', '111122223333'], /--issuer/],
+  [['trust', 'nobody'], /unknown/],
+  [[...TRUST, 'aws', ...WHO], /--account/],
+  [[...TRUST, 'aws', ...WHO, '--account', '1111-2222'], /must be the twelve digits/],
+  [[...TRUST, 'azure', ...WHO, '-n', 'payments"'], /must be a Kubernetes name/],
+  [[...TRUST, 'kubernetes', ...WHO, '--format', 'terraform'], /Allowed choices are json/],
+  [[...TRUST, 'kubernetes', ...WHO, '--username-prefix', 'system:'], /not system:/],
+  [[...TRUST, 'kubernetes', ...WHO, '--username-prefix', ''], /not system:/],
 ])('a mistake of usage is told on standard error: %j', (args, expected) => {
   const { invocation, out, err } = parse(...args)
   expect(invocation).toEqual({ verb: 'none', exitCode: 64 })
